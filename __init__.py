@@ -1,0 +1,22 @@
+"""unCLIP (the DALL·E 2 design) as a node graph, a command line and a Python library.
+
+ComfyUI imports this file from ``custom_nodes/<any folder name>``; pip installs the same
+tree as ``unclip_graph``. Nothing heavy is imported here: torch, diffusers and
+transformers arrive when a node runs or when :class:`UnCLIP` is first used.
+"""
+
+from typing import Any
+
+from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+
+WEB_DIRECTORY = "./web"
+
+__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY", "UnCLIP"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "UnCLIP":
+        from .pipelines.unclip import UnCLIP
+
+        return UnCLIP
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Saved workflows without the editor: formats, validation, execution, command line."""

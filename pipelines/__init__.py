@@ -1,0 +1,1 @@
+"""The engine: models, embeddings, sampling and editing, usable alone as a library."""

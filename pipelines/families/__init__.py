@@ -1,0 +1,1 @@
+"""Model families: each module builds, runs and normalises its own stage models."""
