@@ -1,0 +1,83 @@
+"""Collecting a node's arguments: constants, linked values and hidden inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..nodeclass import Declaration
+from .call import Values
+from .prompt import Node, Prompt, is_link
+
+ValueOf = Callable[[str, int], "Values | None"]
+"""Looks up (source id, output number); None while the source has not run."""
+
+
+class DynamicPrompt:
+    """The graph as a node with the hidden input DYNPROMPT sees it."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+
+    def get_original_prompt(self) -> Prompt:
+        """The prompt as it was handed in."""
+        return self._prompt
+
+    def get_node(self, node_id: str) -> Node:
+        """The node with this id; KeyError if there is none."""
+        return self._prompt[node_id]
+
+    def has_node(self, node_id: str) -> bool:
+        """Whether there is a node with this id."""
+        return node_id in self._prompt
+
+    def all_node_ids(self) -> set[str]:
+        """Every id of the graph."""
+        return set(self._prompt)
+
+    def get_parent_node_id(self, node_id: str) -> str | None:
+        """The node that made this one by expansion; None for nodes of the prompt itself."""
+        return None
+
+    def get_real_node_id(self, node_id: str) -> str:
+        """The node of the prompt itself that this one came from."""
+        return node_id
+
+    def get_display_node_id(self, node_id: str) -> str:
+        """The node under which progress and results are shown."""
+        return node_id
+
+
+def hidden_values(
+    node_id: str, graph: DynamicPrompt | None, extra_data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What each hidden kind means for a node; without ``graph``, as validation sees it."""
+    return {
+        "PROMPT": graph.get_original_prompt() if graph is not None else {},
+        "DYNPROMPT": graph,
+        "EXTRA_PNGINFO": extra_data.get("extra_pnginfo"),
+        "UNIQUE_ID": node_id,
+        "AUTH_TOKEN_COMFY_ORG": extra_data.get("auth_token_comfy_org"),
+        "API_KEY_COMFY_ORG": extra_data.get("api_key_comfy_org"),
+    }
+
+
+def gather(
+    node: Node, declaration: Declaration, hidden: Mapping[str, Any], value_of: ValueOf
+) -> tuple[dict[str, Values], set[str]]:
+    """The argument lists of a node and the names whose sources have not run (value None)."""
+    arguments: dict[str, Values] = {}
+    missing = set()
+    for name, value in node["inputs"].items():
+        declared = declaration.inputs.get(name)
+        if is_link(value) and not (declared and declared.raw_link):
+            values = value_of(value[0], int(value[1]))
+            if values is None:
+                missing.add(name)
+            arguments[name] = [None] if values is None else values
+        elif declared or name in declaration.hidden:
+            arguments[name] = [value]
+    for name, kind in declaration.hidden.items():
+        if isinstance(kind, str) and kind in hidden:
+            arguments[name] = [hidden[kind]]
+    return arguments, missing

@@ -1,0 +1,230 @@
+"""Checking a prompt before anything runs: every problem of every node, in one pass.
+
+The checks and the error structures are ComfyUI's. Differences, all on purpose: every problem
+is reported and not only the first per node's whole prompt; nothing recurses, so long chains
+pass; cycles and links to missing nodes are named; ``dependent_outputs`` lists only outputs
+that do depend on the node; the caller's prompt is not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..nodeclass import Declaration, Declarations, NodeClasses
+from .checks import check_node
+from .problem import Problem
+from .prompt import Prompt, describe, links, title
+
+
+@dataclass
+class Validation:
+    """What validation found.
+
+    Attributes:
+        prompt: a copy of the prompt with constants converted to their declared types.
+        outputs: the output nodes that may run.
+        error: why nothing may run; None if at least one output may.
+        problems: the problems of each node that has any.
+        dependents: the output nodes that each such node spoils.
+    """
+
+    prompt: Prompt
+    outputs: list[str] = field(default_factory=list)
+    error: Problem | None = None
+    problems: dict[str, list[Problem]] = field(default_factory=dict)
+    dependents: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing at all is wrong."""
+        return self.error is None and not self.problems
+
+    def node_errors(self) -> dict[str, Any]:
+        """The problems by node, as ComfyUI's clients read them."""
+        return {
+            node_id: {
+                "errors": [problem.wire() for problem in problems],
+                "dependent_outputs": self.dependents.get(node_id, []),
+                "class_type": self.prompt[node_id].get("class_type"),
+            }
+            for node_id, problems in self.problems.items()
+        }
+
+
+def validate(
+    prompt: Prompt, node_classes: NodeClasses, targets: Iterable[str] | None = None
+) -> Validation:
+    """Check a prompt.
+
+    Args:
+        prompt: id to node; nodes are dicts (see ``formats.document.check_api``).
+        node_classes: class_type to V1 node class.
+        targets: if given, only these output nodes are wanted.
+    """
+    declarations = Declarations(node_classes)
+    result = Validation({id: {**n, "inputs": dict(n["inputs"])} for id, n in prompt.items()})
+    declared = _declare(result, declarations)
+
+    wanted = None if targets is None else set(targets)
+    outputs = [id for id, d in declared.items() if d.is_output and (wanted is None or id in wanted)]
+    reachable = _reachable(result.prompt, outputs)
+    for node_id in result.prompt:
+        if node_id in reachable and node_id in declared:
+            found = check_node(node_id, result.prompt, declared)
+            if found:
+                result.problems.setdefault(node_id, []).extend(found)
+    for cycle in _cycles(result.prompt, reachable):
+        for node_id in cycle:
+            result.problems.setdefault(node_id, []).append(_cycle_problem(result.prompt, cycle))
+
+    spoiled = _spoiled(result.prompt, outputs)
+    bad: set[str] = set()
+    for node_id in result.problems:
+        result.dependents[node_id] = spoiled.get(node_id, [])
+        bad.update(result.dependents[node_id])
+    result.outputs = [id for id in outputs if id not in bad]
+    result.error = _overall(result, outputs)
+    if result.error is not None:
+        result.outputs = []
+    return result
+
+
+def _declare(result: Validation, declarations: Declarations) -> dict[str, Declaration]:
+    """The declaration of every node; unknown classes become problems."""
+    declared = {}
+    for node_id, node in result.prompt.items():
+        try:
+            declaration = declarations.get(node.get("class_type"))
+        except Exception as error:
+            result.problems[node_id] = [_broken_class(node, error)]
+            continue
+        if declaration is None:
+            result.problems[node_id] = [_missing_type(node_id, node)]
+        else:
+            declared[node_id] = declaration
+    return declared
+
+
+def _reachable(prompt: Prompt, outputs: Iterable[str]) -> set[str]:
+    seen: set[str] = set()
+    stack = list(outputs)
+    while stack:
+        node_id = stack.pop()
+        if node_id not in seen and node_id in prompt:
+            seen.add(node_id)
+            stack.extend(source for _, source, _ in links(prompt[node_id]))
+    return seen
+
+
+def _cycles(prompt: Prompt, nodes: set[str]) -> list[list[str]]:
+    """Cycles among ``nodes``, each in the order of its links; no node is named twice."""
+    found: list[list[str]] = []
+    named: set[str] = set()
+    done: set[str] = set()
+    for root in prompt:
+        if root not in nodes or root in done:
+            continue
+        depth = {root: 0}
+        path = [(root, links(prompt[root]))]
+        while path:
+            node_id, remaining = path[-1]
+            step = next(remaining, None)
+            if step is None:
+                path.pop()
+                del depth[node_id]
+                done.add(node_id)
+                continue
+            source = step[1]
+            if source in depth:
+                if source not in named or node_id not in named:
+                    cycle = [id for id, _ in path[depth[source] :]][::-1]
+                    found.append([id for id in cycle if id not in named])
+                    named.update(cycle)
+            elif source in nodes and source not in done:
+                depth[source] = len(path)
+                path.append((source, links(prompt[source])))
+    return found
+
+
+def _spoiled(prompt: Prompt, outputs: list[str]) -> dict[str, list[str]]:
+    """For every node the outputs that depend on it.
+
+    Sets of outputs are integers with one bit an output, handed from consumers to sources
+    until nothing changes.
+    """
+    bits = {node_id: 1 << number for number, node_id in enumerate(outputs)}
+    stack = list(outputs)
+    while stack:
+        node_id = stack.pop()
+        for _, source, _ in links(prompt[node_id]):
+            if source in prompt and bits[node_id] | bits.get(source, 0) != bits.get(source, 0):
+                bits[source] = bits[node_id] | bits.get(source, 0)
+                stack.append(source)
+    return {
+        node_id: [outputs[n] for n in range(value.bit_length()) if value >> n & 1]
+        for node_id, value in bits.items()
+    }
+
+
+def _overall(result: Validation, outputs: list[str]) -> Problem | None:
+    """Why the prompt as a whole is refused, if it is."""
+    for problems in result.problems.values():
+        if problems[0].type == "missing_node_type":
+            return problems[0]
+    if not outputs:
+        return Problem(
+            "prompt_no_outputs",
+            "Prompt has no outputs",
+            "",
+            "the workflow has no output node, so there is nothing to run for; "
+            "add one, for instance SaveImage.",
+        )
+    if result.outputs:
+        return None
+    own = [p for id in outputs for p in result.problems.get(id, [])]
+    return Problem(
+        "prompt_outputs_failed_validation",
+        "Prompt outputs failed validation",
+        "\n".join(f"{p.message}: {p.details}" for p in own),
+        "no output of the workflow can run.",
+    )
+
+
+def _missing_type(node_id: str, node: dict[str, Any]) -> Problem:
+    class_type = node.get("class_type")
+    name = title(node) or class_type
+    return Problem(
+        "missing_node_type",
+        f"Node '{name}' not found. The custom node may not be installed.",
+        f"Node ID '#{node_id}'",
+        f"the node type {class_type!r} is not known here; unCLIP's own nodes, image files and "
+        "primitives are. Remove or replace the node, or run the workflow in ComfyUI."
+        if class_type
+        else "the node has no class_type; every node of a prompt names its class.",
+        {"node_id": node_id, "class_type": class_type, "node_title": name},
+    )
+
+
+def _broken_class(node: dict[str, Any], error: Exception) -> Problem:
+    return Problem(
+        "exception_during_validation",
+        "Exception when validating node",
+        str(error),
+        f"the node class {node.get('class_type')!r} cannot declare its inputs: "
+        f"{type(error).__name__}: {error}",
+        {"exception_type": type(error).__name__},
+    )
+
+
+def _cycle_problem(prompt: Prompt, cycle: list[str]) -> Problem:
+    ring = [*cycle, cycle[0]]
+    named = " -> ".join(describe(prompt, node_id) for node_id in ring)
+    return Problem(
+        "dependency_cycle",
+        "Dependency cycle detected",
+        " -> ".join(ring),
+        f"these nodes wait for one another: {named}; remove one of the links.",
+        {"cycle_nodes": cycle},
+    )

@@ -1,0 +1,245 @@
+"""What the command line sets in a workflow: ``--prompt``, ``--seed``, ``--set`` and the like.
+
+Each flag is resolved to plain assignments (node, input, value). They are written into the
+prompt that runs and into the editor's document that a PNG carries, so that both say the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..pipelines.errors import UnclipError
+from .execution.prompt import Prompt, describe, title
+from .formats.widgets import is_widget, with_value
+from .nodeclass import Declaration, Declarations, Input
+
+TEXT_TYPES = {"UNCLIP_TEXT_EMBED", "CONDITIONING"}
+SEED_NAMES = ("seed", "noise_seed")
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """The values of the flags; None where a flag is not given."""
+
+    prompt: str | None = None
+    negative: str | None = None
+    image: Path | None = None
+    seed: int | None = None
+    assignments: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One input of one node gets a value."""
+
+    node_id: str
+    input: str
+    value: Any
+
+
+def resolve(prompt: Prompt, declarations: Declarations, overrides: Overrides) -> list[Assignment]:
+    """Find the inputs that the flags mean; ``--set`` comes last and wins.
+
+    Raises:
+        UnclipError: a flag fits no node, or several.
+    """
+    finder = _Finder(prompt, declarations)
+    found = []
+    if overrides.prompt is not None:
+        found.append(finder.text("--prompt", "Prompt", overrides.prompt, or_only=True))
+    if overrides.negative is not None:
+        found.append(
+            finder.text("--negative", "Negative prompt", overrides.negative, or_only=False)
+        )
+    if overrides.image is not None:
+        found.append(finder.picture(overrides.image.name))
+    if overrides.seed is not None:
+        found += finder.seeds(overrides.seed)
+    found += [finder.explicit(text) for text in overrides.assignments]
+    return found
+
+
+def apply_to_prompt(prompt: Prompt, assignments: Iterable[Assignment]) -> Prompt:
+    """The prompt with the assignments; a link that an assignment replaces is gone."""
+    changed = {id: {**node, "inputs": dict(node["inputs"])} for id, node in prompt.items()}
+    for a in assignments:
+        changed[a.node_id]["inputs"][a.input] = a.value
+    return changed
+
+
+def apply_to_workflow(
+    workflow: dict[str, Any], declarations: Declarations, assignments: Iterable[Assignment]
+) -> dict[str, Any]:
+    """The editor's document with the assignments in its ``widgets_values``."""
+    changed = copy.deepcopy(workflow)
+    nodes = {str(node["id"]): node for node in changed["nodes"]}
+    for a in assignments:
+        node = nodes[a.node_id]
+        declaration = declarations.get(node["type"])
+        assert declaration is not None, "resolve() accepts inputs of known classes only"
+        node["widgets_values"] = with_value(
+            declaration, node.get("widgets_values"), a.input, a.value
+        )
+        for entry in node.get("inputs") or []:
+            if entry.get("name") == a.input and entry.get("link") is not None:
+                _disconnect(changed, entry)
+    return changed
+
+
+class _Finder:
+    """Finds the nodes of a prompt that flags speak of."""
+
+    def __init__(self, prompt: Prompt, declarations: Declarations) -> None:
+        self.prompt = prompt
+        self.declared: dict[str, Declaration] = {
+            id: d for id, n in prompt.items() if (d := declarations.get(n.get("class_type")))
+        }
+
+    def text(self, flag: str, wanted: str, value: str, or_only: bool) -> Assignment:
+        encoders = [id for id, d in self.declared.items() if _is_text_encoder(d)]
+        titled = [id for id, d in self.declared.items() if self._titled(id, wanted) and _text(d)]
+        chosen = titled or (encoders if or_only else [])
+        if len(chosen) != 1:
+            fallback = " and not exactly one text encoder" if or_only else ""
+            raise self._ambiguous(flag, wanted, titled, encoders, "text", fallback)
+        name = _text(self.declared[chosen[0]])
+        assert name is not None
+        return Assignment(chosen[0], name, value)
+
+    def picture(self, name: str) -> Assignment:
+        loaders = [id for id, d in self.declared.items() if d.name.startswith("LoadImage")]
+        titled = [id for id in loaders if self._titled(id, "Picture")]
+        plain = [id for id in loaders if self.declared[id].name == "LoadImage"]
+        chosen = titled or plain
+        if len(chosen) != 1:
+            fallback = " and not exactly one LoadImage"
+            raise self._ambiguous("--image", "Picture", titled, loaders, "image", fallback)
+        return Assignment(chosen[0], "image", name)
+
+    def seeds(self, seed: int) -> list[Assignment]:
+        found = [
+            Assignment(id, name, seed)
+            for id, d in self.declared.items()
+            for name in SEED_NAMES
+            if name in d.inputs and is_widget(d.inputs[name])
+        ]
+        if not found:
+            raise UnclipError("--seed: no node of this workflow has a seed.")
+        return found
+
+    def explicit(self, text: str) -> Assignment:
+        """``NODE.input=value``; NODE is an id, a unique title or a unique class name."""
+        place, equals, value = text.partition("=")
+        name, dot, key = place.rpartition(".")
+        if not equals or not dot or not name or not key:
+            raise UnclipError(
+                f"--set {text!r} is not of the form NODE.input=value, for instance 5.steps=10."
+            )
+        node_id = self._node(name)
+        if node_id not in self.declared:
+            raise UnclipError(
+                f"--set {text!r}: the class of {describe(self.prompt, node_id)} is not known."
+            )
+        inputs = self.declared[node_id].inputs
+        if key not in inputs or not is_widget(inputs[key]):
+            settable = ", ".join(n for n, i in inputs.items() if is_widget(i)) or "none"
+            why = "is a socket, not a value" if key in inputs else "does not exist"
+            raise UnclipError(
+                f"--set {text!r}: input {key!r} of {describe(self.prompt, node_id)} {why}; "
+                f"inputs that can be set: {settable}."
+            )
+        return Assignment(node_id, key, _parse(inputs[key], value, text))
+
+    def _node(self, name: str) -> str:
+        if name in self.prompt:
+            return name
+        by_title = [id for id in self.prompt if self._titled(id, name)]
+        by_class = [id for id, n in self.prompt.items() if n.get("class_type") == name]
+        for found in (by_title, by_class):
+            if len(found) == 1:
+                return found[0]
+        candidates = by_title or by_class or list(self.prompt)
+        problem = "names several nodes" if by_title or by_class else "names no node"
+        raise UnclipError(
+            f"--set: {name!r} {problem}; use the id of one of these:{self._listed(candidates)}"
+        )
+
+    def _titled(self, node_id: str, wanted: str) -> bool:
+        return title(self.prompt[node_id]).strip().casefold() == wanted.strip().casefold()
+
+    def _ambiguous(
+        self,
+        flag: str,
+        wanted: str,
+        titled: list[str],
+        candidates: list[str],
+        input_name: str,
+        fallback: str,
+    ) -> UnclipError:
+        if len(titled) > 1:
+            why = f"{len(titled)} nodes are titled {wanted!r}"
+        else:
+            why = f"no node is titled {wanted!r}{fallback}"
+        shown = titled or candidates
+        if not shown:
+            return UnclipError(f"{flag}: this workflow has no node that it could set.")
+        return UnclipError(
+            f"{flag}: {why}; use --set ID.{input_name}=VALUE with one of:{self._listed(shown)}"
+        )
+
+    def _listed(self, node_ids: list[str]) -> str:
+        return "".join(f"\n  {describe(self.prompt, node_id)}" for node_id in node_ids)
+
+
+def _is_text_encoder(declaration: Declaration) -> bool:
+    makes_text = any(isinstance(o, str) and o in TEXT_TYPES for o in declaration.outputs)
+    return makes_text and _text(declaration) is not None
+
+
+def _text(declaration: Declaration) -> str | None:
+    """The input that holds a node's text."""
+    for name in ("text", "value"):
+        declared = declaration.inputs.get(name)
+        if declared is not None and declared.type == "STRING" and is_widget(declared):
+            return name
+    return None
+
+
+def _parse(declared: Input, value: str, text: str) -> Any:
+    """A value as its input's type; ranges and choices are left to validation."""
+    try:
+        if declared.type == "INT":
+            return int(value)
+        if declared.type == "FLOAT":
+            return float(value)
+    except ValueError:
+        kind = "whole number" if declared.type == "INT" else "number"
+        raise UnclipError(f"--set {text!r}: {value!r} is not a {kind}.") from None
+    if declared.type == "BOOLEAN":
+        if value.casefold() not in YES + NO:
+            raise UnclipError(f"--set {text!r}: use true or false.")
+        return value.casefold() in YES
+    for choice in declared.choices or ():
+        if str(choice) == value:
+            return choice
+    return value
+
+
+def _disconnect(workflow: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Remove the link into an input, wherever the document mentions it."""
+    gone = entry["link"]
+    entry["link"] = None
+    workflow["links"] = [
+        link
+        for link in workflow.get("links") or []
+        if (link.get("id") if isinstance(link, dict) else link[0]) != gone
+    ]
+    for node in workflow["nodes"]:
+        for output in node.get("outputs") or []:
+            if output.get("links"):
+                output["links"] = [link for link in output["links"] if link != gone]

@@ -1,0 +1,183 @@
+"""From a workflow file to pictures: the steps behind ``unclip run``, for Python too.
+
+A :class:`Runner` keeps models and results between runs, so that the next picture costs only
+what differs from the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from ..nodes import host as node_host
+from ..pipelines.errors import UnclipError
+from . import host_nodes
+from .execution.cache import Cache
+from .execution.execute import OnEvent, RunResult, execute
+from .execution.prompt import Prompt, title
+from .execution.validate import Validation, validate
+from .folders import Folders, check_writable
+from .formats.document import Document, WorkflowError, document, read
+from .formats.editor import to_prompt
+from .host import PACKAGE, HeadlessHost
+from .nodeclass import Declarations
+from .overrides import Overrides, apply_to_prompt, apply_to_workflow, resolve
+from .report import refusal
+
+EXAMPLES = PACKAGE / "example_workflows"
+NO_OVERRIDES = Overrides()
+
+
+class InvalidWorkflow(UnclipError):
+    """Validation found problems; the message lists them all."""
+
+    def __init__(self, name: str, validation: Validation) -> None:
+        super().__init__(refusal(name, validation))
+        self.validation = validation
+
+
+@dataclass(frozen=True)
+class Job:
+    """A workflow ready to run: its prompt and, if it came from the editor, its document."""
+
+    name: str
+    prompt: Prompt
+    workflow: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended and which files hold its pictures, in the order of the nodes."""
+
+    job: Job
+    result: RunResult
+    files: list[Path]
+
+
+class Runner:
+    """Runs workflows in this process.
+
+    Args:
+        models, device, dtype, stream: see :class:`HeadlessHost`.
+        inputs: folders in which LoadImage looks; default ``./input`` and the pictures of the
+            examples.
+        output: folder for pictures.
+    """
+
+    def __init__(
+        self,
+        *,
+        models: Sequence[Path] = (),
+        inputs: Sequence[Path] = (),
+        output: Path = Path("output"),
+        device: str = "auto",
+        dtype: str = "auto",
+        stream: TextIO | None = None,
+    ) -> None:
+        self.host = HeadlessHost(models, device, dtype, stream)
+        self.folders = Folders([*(inputs or [Path("input")]), EXAMPLES / "input"], output)
+        self.node_classes = {
+            **host_nodes.host_classes(self.folders),
+            **NODE_CLASS_MAPPINGS,
+        }
+        self.display_names = {**host_nodes.DISPLAY_NAMES, **NODE_DISPLAY_NAME_MAPPINGS}
+        self._cache = Cache()
+
+    def prepare(
+        self, workflow: str | Path | Mapping[str, Any], overrides: Overrides = NO_OVERRIDES
+    ) -> Job:
+        """Read a workflow (a file, an example's name, or parsed JSON) and set the overrides.
+
+        Raises:
+            UnclipError: it is no workflow, or an override fits no node.
+        """
+        node_host.use(self.host)
+        source = open_workflow(workflow)
+        prompt = self.to_prompt(source)
+        declarations = Declarations(self.node_classes)
+        if overrides.image is not None:
+            host_nodes.read_frames(overrides.image)
+            self.folders.registered[overrides.image.name] = overrides.image.resolve()
+        assignments = resolve(prompt, declarations, overrides)
+        document = source.data if source.kind == "editor" else None
+        if document is not None:
+            document = apply_to_workflow(document, declarations, assignments)
+        return Job(source.name, apply_to_prompt(prompt, assignments), document)
+
+    def to_prompt(self, source: Document) -> Prompt:
+        """The prompt of a document of either kind."""
+        if source.kind == "editor":
+            return to_prompt(source.data, self.node_classes, self.display_names)
+        return {id: {**node, "inputs": node.get("inputs", {})} for id, node in source.data.items()}
+
+    def check(self, job: Job) -> Validation:
+        """Every problem of a job."""
+        node_host.use(self.host)
+        return validate(job.prompt, self.node_classes)
+
+    def run(
+        self,
+        workflow: str | Path | Mapping[str, Any],
+        overrides: Overrides = NO_OVERRIDES,
+        on_event: OnEvent | None = None,
+    ) -> Outcome:
+        """Run a workflow.
+
+        Raises:
+            InvalidWorkflow: validation found problems.
+            UnclipError: the workflow, an override or the output folder is refused.
+        """
+        job = self.prepare(workflow, overrides)
+        validation = self.check(job)
+        if not validation.ok:
+            raise InvalidWorkflow(job.name, validation)
+        check_writable(self.folders.output)
+        self.host.titles = {
+            id: title(node) or node["class_type"] for id, node in job.prompt.items()
+        }
+        extra = {"extra_pnginfo": {"workflow": job.workflow}} if job.workflow is not None else {}
+        result = execute(
+            validation.prompt,
+            self.node_classes,
+            extra,
+            outputs=validation.outputs,
+            cache=self._cache,
+            on_event=on_event,
+            interrupt=self.host.interrupt,
+        )
+        return Outcome(job, result, self._files(result))
+
+    def _files(self, result: RunResult) -> list[Path]:
+        return [
+            self.folders.of_type(entry["type"]) / entry["subfolder"] / entry["filename"]
+            for ui in result.ui.values()
+            for entry in ui.get("images", [])
+        ]
+
+
+def example_names() -> list[str]:
+    """The names of the workflows that ship with the package."""
+    return sorted(path.stem for path in EXAMPLES.glob("*.json"))
+
+
+def open_workflow(workflow: str | Path | Mapping[str, Any]) -> Document:
+    """Read a workflow from a file, by the name of an example, or from parsed JSON.
+
+    Raises:
+        WorkflowError: there is no such workflow, or it is none.
+    """
+    if isinstance(workflow, Mapping):
+        return document(dict(workflow), "the workflow")
+    path = Path(workflow)
+    names = example_names()
+    if not path.exists() and str(workflow) in names:
+        return read(EXAMPLES / f"{workflow}.json")
+    if not path.exists():
+        raise WorkflowError(
+            f"there is no workflow file {str(workflow)!r} and no example of that name; "
+            f"examples: {', '.join(names) or 'none'}."
+        )
+    return read(path)
