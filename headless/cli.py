@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..pipelines.errors import UnclipError
+from ..pipelines.errors import UnclipError, UnclipWarning
 from ..pipelines.memory import DEVICES, DTYPES
 from .folders import write_over
 from .overrides import Overrides
@@ -47,7 +47,6 @@ def _run(arguments: argparse.Namespace) -> int:
         print("\n".join(f"  {name}" for name in example_names()))
         return DONE
     runner = _runner(arguments)
-    _route_warnings(runner, arguments.verbose)
     overrides = Overrides(
         arguments.prompt, arguments.negative, arguments.image, arguments.seed, arguments.set
     )
@@ -56,7 +55,9 @@ def _run(arguments: argparse.Namespace) -> int:
         if name == "execution_error" and data["exception_type"] == "ExecutionBlocked":
             runner.host.warn(f"node {data['node_id']}: {data['exception_message']}")
 
-    outcome = runner.run(arguments.workflow, overrides, on_event)
+    with warnings.catch_warnings():
+        _route_warnings(runner, arguments.verbose)
+        outcome = runner.run(arguments.workflow, overrides, on_event)
     return _conclude(outcome, runner, arguments.verbose)
 
 
@@ -115,14 +116,11 @@ def _route_warnings(runner: Runner, verbose: bool) -> None:
     """Show the engine's own warnings plainly; other libraries' only with ``--verbose``."""
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if verbose or (issubclass(category, UserWarning) and _is_ours(category)):
+        if verbose or issubclass(category, UnclipWarning):
             runner.host.warn(str(message))
 
+    warnings.simplefilter("always", UnclipWarning)
     warnings.showwarning = show
-
-
-def _is_ours(category: type[Warning]) -> bool:
-    return category.__module__.startswith(__package__.rpartition(".")[0])
 
 
 class _ShowVersion(argparse.Action):
@@ -207,7 +205,9 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("output"), help="default: ./output"
     )
-    run.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
-    run.add_argument("--dtype", choices=DTYPES, default="auto", help="default: auto")
+    run.add_argument(
+        "--device", metavar="D", default="auto", help=f"{', '.join(DEVICES)} or cuda:1 and so on"
+    )
+    run.add_argument("--dtype", metavar="T", choices=DTYPES, default="auto", help=", ".join(DTYPES))
     run.add_argument("--verbose", action="store_true", help="show tracebacks and all warnings")
     run.set_defaults(command=_run)

@@ -6,7 +6,8 @@ what differs from the last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -94,14 +95,14 @@ class Runner:
         Raises:
             UnclipError: it is no workflow, or an override fits no node.
         """
-        node_host.use(self.host)
         source = open_workflow(workflow)
         prompt = self.to_prompt(source)
         declarations = Declarations(self.node_classes)
         if overrides.image is not None:
             host_nodes.read_frames(overrides.image)
             self.folders.registered[overrides.image.name] = overrides.image.resolve()
-        assignments = resolve(prompt, declarations, overrides)
+        with self._installed():
+            assignments = resolve(prompt, declarations, overrides)
         document = source.data if source.kind == "editor" else None
         if document is not None:
             document = apply_to_workflow(document, declarations, assignments)
@@ -110,13 +111,14 @@ class Runner:
     def to_prompt(self, source: Document) -> Prompt:
         """The prompt of a document of either kind."""
         if source.kind == "editor":
-            return to_prompt(source.data, self.node_classes, self.display_names)
+            with self._installed():
+                return to_prompt(source.data, self.node_classes, self.display_names)
         return {id: {**node, "inputs": node.get("inputs", {})} for id, node in source.data.items()}
 
     def check(self, job: Job) -> Validation:
         """Every problem of a job."""
-        node_host.use(self.host)
-        return validate(job.prompt, self.node_classes)
+        with self._installed():
+            return validate(job.prompt, self.node_classes)
 
     def run(
         self,
@@ -139,16 +141,27 @@ class Runner:
             id: title(node) or node["class_type"] for id, node in job.prompt.items()
         }
         extra = {"extra_pnginfo": {"workflow": job.workflow}} if job.workflow is not None else {}
-        result = execute(
-            validation.prompt,
-            self.node_classes,
-            extra,
-            outputs=validation.outputs,
-            cache=self._cache,
-            on_event=on_event,
-            interrupt=self.host.interrupt,
-        )
+        with self._installed():
+            result = execute(
+                validation.prompt,
+                self.node_classes,
+                extra,
+                outputs=validation.outputs,
+                cache=self._cache,
+                on_event=on_event,
+                interrupt=self.host.interrupt,
+            )
         return Outcome(job, result, self._files(result))
+
+    @contextmanager
+    def _installed(self) -> Iterator[None]:
+        """Make this runner's host the one that nodes ask, for as long as it works."""
+        previous = node_host.current()
+        node_host.use(self.host)
+        try:
+            yield
+        finally:
+            node_host.use(previous)
 
     def _files(self, result: RunResult) -> list[Path]:
         return [

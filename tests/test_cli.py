@@ -1,0 +1,263 @@
+"""The command line as a person meets it: exit codes, messages, files. No model is needed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from unclip_graph.headless.cli import main
+
+COPY = {
+    "1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}, "_meta": {"title": "Picture"}},
+    "2": {
+        "class_type": "SaveImage",
+        "inputs": {"images": ["1", 0], "filename_prefix": "copy"},
+        "_meta": {"title": "Save"},
+    },
+}
+EDITOR_COPY = {
+    "nodes": [
+        {"id": 1, "type": "LoadImage", "title": "Picture", "widgets_values": ["a.png", "image"]},
+        {
+            "id": 2,
+            "type": "SaveImage",
+            "title": "Save",
+            "widgets_values": ["copy"],
+            "inputs": [{"name": "images", "type": "IMAGE", "link": 5}],
+        },
+    ],
+    "links": [[5, 1, 0, 2, 0, "IMAGE"]],
+}
+
+
+@pytest.fixture(autouse=True)
+def _work_in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "input").mkdir()
+    Image.new("RGB", (4, 4), (250, 0, 0)).save(tmp_path / "input" / "a.png")
+
+
+@pytest.fixture
+def unclip(capsys, tmp_path):
+    """Runs a command in this process; a dict is written to flow.json."""
+
+    def call(*arguments):
+        words = []
+        for argument in arguments:
+            if isinstance(argument, dict):
+                (tmp_path / "flow.json").write_text(json.dumps(argument))
+                argument = "flow.json"
+            words.append(str(argument))
+        code = main(words)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def change(**changes):
+    """COPY with the inputs of nodes changed: change(n2={"images": ["9", 0]})."""
+    changed = json.loads(json.dumps(COPY))
+    for key, inputs in changes.items():
+        changed[key[1:]]["inputs"].update(inputs)
+    return changed
+
+
+def test_run_writes_and_lists_the_file(unclip, tmp_path):
+    code, out, err = unclip("run", COPY)
+    assert (code, out, err) == (0, "wrote output/copy_00001_.png\n", "")
+    with Image.open(tmp_path / "output" / "copy_00001_.png") as image:
+        assert json.loads(image.text["prompt"]) == COPY
+        assert "workflow" not in image.text
+
+
+def test_a_png_restores_the_graph_with_its_overrides(unclip, tmp_path):
+    Image.new("RGB", (4, 4), (0, 0, 250)).save(tmp_path / "b.png")
+    code, _, _ = unclip(
+        "run", EDITOR_COPY, "--image", "b.png", "--set", "Save.filename_prefix=sub/x", "--out", "o"
+    )
+    assert code == 0
+    with Image.open(tmp_path / "o" / "sub" / "x_00001_.png") as image:
+        workflow = json.loads(image.text["workflow"])
+        prompt = json.loads(image.text["prompt"])
+        assert image.getpixel((0, 0)) == (0, 0, 250)
+    assert prompt["1"]["inputs"]["image"] == "b.png"
+    assert workflow["nodes"][0]["widgets_values"] == ["b.png", "image"]
+    assert workflow["nodes"][1]["widgets_values"] == ["sub/x"]
+
+
+def test_text_outputs_are_printed(unclip):
+    prompt = {
+        "1": {"class_type": "PrimitiveString", "inputs": {"value": "hello"}},
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+    }
+    assert unclip("run", prompt) == (0, "hello\ndone; no file was written\n", "")
+
+
+def test_run_without_a_workflow_lists_the_examples(unclip):
+    code, out, _ = unclip("run")
+    assert code == 0
+    assert "WORKFLOW is a file or one of the examples" in out
+
+
+def test_validate_and_export(unclip, tmp_path):
+    assert unclip("validate", EDITOR_COPY)[:2] == (0, "flow.json is valid: 2 nodes, 1 to run for\n")
+    assert json.loads(unclip("export", EDITOR_COPY)[1]) == COPY
+    assert unclip("export", EDITOR_COPY, "-o", "api.json")[0] == 0
+    assert json.loads((tmp_path / "api.json").read_text()) == COPY
+    assert unclip("run", "api.json")[0] == 0
+
+
+CYCLE = {
+    "1": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("flow", "says"),
+    [
+        (change(n2={"images": ["9", 0]}), 'node 2 "Save" (SaveImage)|node 9, which does not exist'),
+        (change(n2={"images": ["1", 1]}), "'images' takes IMAGE, but output 1 of node 1|is MASK"),
+        (change(n1={"image": "none.png"}), "there is no picture 'none.png' in input|--image"),
+        (change(n1={"image": "../flow.json"}), "leads outside of the folder"),
+        (change(n2={"filename_prefix": "../x"}), "leads outside of the folder"),
+        ({**COPY, "3": {"class_type": "Gone", "inputs": {}}}, "node 3 (Gone)|'Gone' is not known"),
+        ({"1": COPY["1"]}, "no output node"),
+        (CYCLE, "wait for one another|remove one of the links"),
+        ({"2": {"class_type": "SaveImage", "inputs": {}}}, "'images' is missing; connect an IMAGE"),
+        ({"a": 1}, "not a workflow"),
+        ({"2": {"class_type": "SaveImage"}}, "'images' is missing"),
+    ],
+)
+def test_bad_workflows_are_refused_and_nothing_is_written(unclip, flow, says, tmp_path):
+    for command in ("run", "validate"):
+        code, out, err = unclip(command, flow)
+        assert (code, out) == (2, "")
+        for part in says.split("|"):
+            assert part in err
+        assert "Traceback" not in err
+    assert not (tmp_path / "output").exists()
+
+
+def test_validate_lists_every_problem(unclip):
+    code, _, err = unclip(
+        "validate", change(n1={"image": "no.png"}, n2={"filename_prefix": "../x"})
+    )
+    assert code == 2
+    assert "2 problems" in err
+    assert "node 1" in err
+    assert "node 2" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "none.json"], "there is no workflow file 'none.json' and no example"),
+        (["run", "."], "is a folder"),
+        (["run", COPY, "--image", "none.png"], "none.png"),
+        (["run", COPY, "--image", "flow.json"], "cannot be read as a picture"),
+        (["run", COPY, "--prompt", "x"], "no node that it could set"),
+        (["run", COPY, "--seed", "1"], "no node of this workflow has a seed"),
+        (["run", COPY, "--out", "flow.json"], "cannot be written"),
+        (["run", COPY, "--out", "flow.json/x"], "cannot be written"),
+        (["export", COPY, "-o", "nowhere/x.json"], "cannot be written"),
+    ],
+)
+def test_bad_arguments_are_refused(unclip, arguments, says, tmp_path):
+    code, _, err = unclip(*arguments)
+    assert code == 2
+    assert says in err
+    assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize("arguments", [["run", "x", "--seed", "many"], ["walk"], []])
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+
+
+def test_version_and_help(capsys):
+    for arguments, says in ((["--version"], "unclip 0."), (["run", "--help"], "--set NODE.input")):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 0
+        assert says in capsys.readouterr().out
+
+
+TOY = """
+import sys, time
+from unclip_graph import nodes
+from unclip_graph.nodes import host
+from unclip_graph.pipelines.errors import UnclipError
+
+class Slow:
+    RETURN_TYPES, FUNCTION, OUTPUT_NODE = (), "run", True
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"what": ("STRING", {})}})
+    def run(self, what):
+        if what == "refuse":
+            raise UnclipError("these do not fit; use others.")
+        if what == "fail":
+            raise RuntimeError("broken")
+        progress = host.current().progress()
+        for step in range(1 + (3 if what == "quick" else 600)):
+            progress(step, 3 if what == "quick" else 600)
+            print("step", step, flush=True)
+            time.sleep(0.0 if what == "quick" else 0.05)
+        return ()
+
+nodes.NODE_CLASS_MAPPINGS["Slow"] = Slow
+from unclip_graph.headless.cli import main
+assert "torch" not in sys.modules
+code = main(sys.argv[1:])
+assert "torch" not in sys.modules
+sys.exit(code)
+"""
+
+
+def toy(what):
+    flow = {"4": {"class_type": "Slow", "inputs": {"what": what}, "_meta": {"title": "Prior"}}}
+    Path("toy.json").write_text(json.dumps(flow))
+    return [sys.executable, "-c", TOY, "run", "toy.json"]
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "says"),
+    [
+        ("quick", 0, "Prior: 3 steps in "),
+        ("refuse", 2, 'error: node 4 "Prior" (Slow): these do not fit; use others.\n'),
+        ("fail", 1, 'error: node 4 "Prior" (Slow) failed: RuntimeError: broken\n'),
+    ],
+)
+def test_how_a_run_ends(what, code, says):
+    done = subprocess.run(toy(what), capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith(says)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_tracebacks_are_for_those_who_ask():
+    done = subprocess.run([*toy("fail"), "--verbose"], capture_output=True, text=True)
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_stops_within_a_step():
+    process = subprocess.Popen(
+        toy("slow"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while "step 2" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "cancelled" in err
+    assert "Traceback" not in err
+    assert len(out.splitlines()) <= 2
+    assert time.monotonic() - sent < 10

@@ -1,0 +1,188 @@
+"""LoadImage, LoadImageMask, SaveImage, PreviewImage and the folders that they keep to."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+from unclip_graph.headless.folders import Folders, check_writable, write_new
+from unclip_graph.headless.host_nodes import host_classes
+from unclip_graph.pipelines.errors import UnclipError
+
+
+@pytest.fixture
+def folders(tmp_path):
+    (tmp_path / "in").mkdir()
+    return Folders([tmp_path / "in"], tmp_path / "out")
+
+
+@pytest.fixture
+def nodes(folders):
+    return host_classes(folders)
+
+
+def picture(value=0.5, batch=1, size=(4, 6), channels=3):
+    return torch.full((batch, *size, channels), value)
+
+
+def saved(folders):
+    return sorted(str(p.relative_to(folders.output)) for p in folders.output.rglob("*.*"))
+
+
+def test_a_picture_comes_back_as_it_was_saved(nodes, folders):
+    levels = torch.arange(0, 256, dtype=torch.float32).reshape(1, 16, 16, 1).expand(-1, -1, -1, 3)
+    nodes["SaveImage"]().save_images(levels / 255, "copy")
+    folders.registered["copy"] = folders.output / "copy_00001_.png"
+    loaded, mask = nodes["LoadImage"]().load_image("copy")
+    assert torch.equal((loaded * 255).round(), levels)
+    assert loaded.dtype == torch.float32
+    assert mask.shape == (1, 64, 64)
+    assert not mask.any()
+
+
+def test_transparency_becomes_the_mask(nodes, folders):
+    image = Image.new("RGBA", (3, 2), (255, 0, 0, 255))
+    image.putpixel((0, 0), (0, 255, 0, 51))
+    image.save(folders.inputs[0] / "a.png")
+    loaded, mask = nodes["LoadImage"]().load_image("a.png")
+    assert loaded.shape == (1, 2, 3, 3)
+    assert mask.shape == (1, 2, 3)
+    assert mask[0, 0, 0] == pytest.approx(0.8)
+    assert mask[0, 1].tolist() == [0, 0, 0]
+    (alpha,) = nodes["LoadImageMask"]().load_image("a.png", "alpha")
+    (green,) = nodes["LoadImageMask"]().load_image("a.png", "green")
+    assert torch.equal(alpha, mask)
+    assert green[0, 0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "I;16", "CMYK", "RGB"])
+def test_every_mode_loads_as_three_channels(nodes, folders, mode):
+    name = "a.tiff" if mode == "CMYK" else "a.png"
+    Image.new(mode, (5, 4), 0).save(folders.inputs[0] / name)
+    assert nodes["LoadImage"]().load_image(name)[0].shape == (1, 4, 5, 3)
+
+
+def test_sixteen_bits_keep_their_brightness(nodes, folders):
+    Image.new("I;16", (2, 2), 65535 // 2).save(folders.inputs[0] / "a.png")
+    assert nodes["LoadImage"]().load_image("a.png")[0].mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_frames_become_a_batch(nodes, folders):
+    frames = [Image.new("RGB", (4, 4), (shade, 0, 0)) for shade in (10, 120, 250)]
+    frames[0].save(folders.inputs[0] / "a.gif", save_all=True, append_images=frames[1:])
+    assert nodes["LoadImage"]().load_image("a.gif")[0].shape == (3, 4, 4, 3)
+
+
+def test_photos_are_turned_upright(nodes, folders):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 4)).save(folders.inputs[0] / "a.jpg", exif=exif)
+    assert nodes["LoadImage"]().load_image("a.jpg")[0].shape == (1, 8, 4, 3)
+
+
+def test_what_is_no_picture_is_refused(nodes, folders):
+    (folders.inputs[0] / "a.png").write_text("hello")
+    with pytest.raises(UnclipError, match="cannot be read as a picture"):
+        nodes["LoadImage"]().load_image("a.png")
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.png", "/etc/passwd", "link/secret.png", "a\0b", "../in2/x.png [input]", ""]
+)
+def test_nothing_outside_the_input_folder_is_read(nodes, folders, tmp_path, name):
+    Image.new("RGB", (2, 2)).save(tmp_path / "secret.png")
+    (folders.inputs[0] / "link").symlink_to(tmp_path)
+    assert isinstance(nodes["LoadImage"].VALIDATE_INPUTS(name), str)
+    with pytest.raises(UnclipError):
+        nodes["LoadImage"]().load_image(name)
+
+
+@pytest.mark.parametrize("prefix", ["../x", "/tmp/x", "a/../../x", "link/x", "..", "", "a/", "a\0"])
+def test_nothing_outside_the_output_folder_is_written(nodes, folders, tmp_path, prefix):
+    folders.output.mkdir()
+    (folders.output / "link").symlink_to(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert isinstance(nodes["SaveImage"].VALIDATE_INPUTS(prefix), str)
+    with pytest.raises(UnclipError):
+        nodes["SaveImage"]().save_images(picture(), prefix)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_files_are_numbered_and_never_overwritten(nodes, folders):
+    save = nodes["SaveImage"]()
+    first = save.save_images(picture(batch=2), "a/cat")
+    assert first == {
+        "ui": {
+            "images": [
+                {"filename": f"cat_0000{n}_.png", "subfolder": "a", "type": "output"}
+                for n in (1, 2)
+            ]
+        }
+    }
+    (folders.output / "a" / "cat_00007_.png").write_text("mine")
+    (folders.output / "a" / "catalogue_00050_.png").write_text("other")
+    save.save_images(picture(), "a/cat")
+    assert saved(folders) == [
+        "a/cat_00001_.png",
+        "a/cat_00002_.png",
+        "a/cat_00007_.png",
+        "a/cat_00008_.png",
+        "a/catalogue_00050_.png",
+    ]
+    assert (folders.output / "a" / "cat_00007_.png").read_text() == "mine"
+
+
+def test_names_may_hold_the_size_and_the_batch_number(nodes, folders):
+    nodes["SaveImage"]().save_images(picture(batch=2), "%width%x%height%_%batch_num%")
+    assert saved(folders) == ["6x4_0_00001_.png", "6x4_1_00002_.png"]
+
+
+def test_the_png_carries_the_graph(nodes, folders):
+    prompt, workflow = {"1": {"class_type": "é"}}, {"nodes": []}
+    nodes["SaveImage"]().save_images(picture(), "a", prompt, {"workflow": workflow})
+    nodes["SaveImage"]().save_images(picture(), "b", prompt, None)
+    with Image.open(folders.output / "a_00001_.png") as image:
+        assert json.loads(image.text["prompt"]) == prompt
+        assert json.loads(image.text["workflow"]) == workflow
+    with Image.open(folders.output / "b_00001_.png") as image:
+        assert list(image.text) == ["prompt"]
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
+def test_channels(nodes, folders, channels, mode):
+    nodes["SaveImage"]().save_images(picture(channels=channels), "a")
+    with Image.open(folders.output / "a_00001_.png") as image:
+        assert image.mode == mode
+
+
+def test_values_out_of_range_and_no_numbers(nodes, folders):
+    images = torch.tensor([-1.0, 2.0, float("nan")]).reshape(1, 1, 1, 3)
+    nodes["SaveImage"]().save_images(images, "a")
+    with Image.open(folders.output / "a_00001_.png") as image:
+        assert image.getpixel((0, 0)) == (0, 255, 0)
+
+
+def test_a_write_that_stops_leaves_nothing(tmp_path):
+    def stops(file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_new(tmp_path / "a.png", stops)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_previews_go_elsewhere(nodes, folders):
+    shown = nodes["PreviewImage"]().save_images(picture())["ui"]["images"][0]
+    assert shown["type"] == "temp"
+    assert (folders.temp / shown["filename"]).is_file()
+    assert not folders.output.exists()
+
+
+def test_the_check_of_the_output_folder_leaves_no_trace(tmp_path):
+    check_writable(tmp_path / "new" / "deep")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UnclipError, match="cannot be written"):
+            check_writable(folder)
