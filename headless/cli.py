@@ -102,6 +102,9 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _runner(arguments: argparse.Namespace) -> Runner:
+    for folder in (*arguments.models, *arguments.input):
+        if not folder.is_dir():
+            raise UnclipError(f"there is no folder {folder}.")
     return Runner(
         models=arguments.models,
         inputs=arguments.input,

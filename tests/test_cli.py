@@ -165,6 +165,7 @@ def test_validate_lists_every_problem(unclip):
         (["run", COPY, "--seed", "1"], "no node of this workflow has a seed"),
         (["run", COPY, "--out", "flow.json"], "cannot be written"),
         (["run", COPY, "--out", "flow.json/x"], "cannot be written"),
+        (["run", COPY, "--models", "nowhere"], "there is no folder nowhere"),
         (["export", COPY, "-o", "nowhere/x.json"], "cannot be written"),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 from toy_nodes import INT, NODES, node, v1
 from unclip_graph.headless.execution.checks import types_match
+from unclip_graph.headless.execution.execute import execute
 from unclip_graph.headless.execution.validate import validate
 
 
@@ -164,13 +165,19 @@ def test_a_chain_of_ten_thousand_nodes():
     assert check(prompt).ok
 
 
-def test_wrapped_lists_are_unwrapped():
+def test_a_wrapped_list_reaches_the_node_as_a_list_and_is_never_a_link():
+    got = []
+
     @v1({"names": ("NAMES", {})}, output=True)
     def Takes(self, names):
+        got.append(names)
         return (0,)
 
-    result = check({"1": node("Takes", names={"__value__": ["1", 0]})}, [Takes])
-    assert result.prompt["1"]["inputs"]["names"] == ["1", 0]
+    prompt = {"1": node("Takes", names={"__value__": ["nobody", 0]})}
+    result = check(prompt, [Takes])
+    assert result.ok
+    execute(result.prompt, {"Takes": Takes})
+    assert got == [["nobody", 0]]
 
 
 @pytest.mark.parametrize("spec", [(["a", "b"],), ("COMBO", {"options": ["a", "b"]})])

@@ -11,7 +11,7 @@ from . import problem
 from .call import Calls, ExecutionBlocker
 from .gather import hidden_values
 from .problem import Problem
-from .prompt import Prompt, describe, is_link
+from .prompt import Prompt, constant, describe, is_link
 
 CONVERSIONS = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 
@@ -113,9 +113,10 @@ def _missing_source(name: str, link: list[Any]) -> Problem:
 
 def _check_constant(entry: Input, inputs: dict[str, Any], waived: bool) -> Problem | None:
     """Convert a constant in place and check its range or choice."""
-    value = inputs[entry.name]
-    if isinstance(value, dict) and "__value__" in value:
-        value = inputs[entry.name] = value["__value__"]
+    value = constant(inputs[entry.name])
+    # A list stays wrapped: unwrapped, ["1", 0] would read as a link from here on.
+    if not isinstance(value, list):
+        inputs[entry.name] = value
     convert = CONVERSIONS.get(entry.type) if isinstance(entry.type, str) else None
     if convert is not None:
         try:
@@ -166,7 +167,7 @@ class _CustomCheck:
         """Ask the node; ``received`` holds the types that links carry."""
         assert self.function is not None
         known: dict[str, Any] = {
-            name: None if is_link(value) else value
+            name: None if is_link(value) else constant(value)
             for name, value in inputs.items()
             if name in self.declaration.inputs or name in self.declaration.hidden
         }

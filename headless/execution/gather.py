@@ -7,7 +7,7 @@ from typing import Any
 
 from ..nodeclass import Declaration
 from .call import Values
-from .prompt import Node, Prompt, is_link
+from .prompt import Node, Prompt, constant, is_link
 
 ValueOf = Callable[[str, int], "Values | None"]
 """Looks up (source id, output number); None while the source has not run."""
@@ -76,7 +76,7 @@ def gather(
                 missing.add(name)
             arguments[name] = [None] if values is None else values
         elif declared or name in declaration.hidden:
-            arguments[name] = [value]
+            arguments[name] = [constant(value)]
     for name, kind in declaration.hidden.items():
         if isinstance(kind, str) and kind in hidden:
             arguments[name] = [hidden[kind]]

@@ -23,6 +23,11 @@ def is_link(value: object) -> bool:
     )
 
 
+def constant(value: Any) -> Any:
+    """A constant as the node gets it: a list travels as ``{"__value__": [...]}``."""
+    return value["__value__"] if isinstance(value, dict) and "__value__" in value else value
+
+
 def links(node: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
     """Every link into ``node`` as ``(input name, source id, output number)``."""
     for name, value in node.get("inputs", {}).items():
