@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.command(arguments)
     except KeyboardInterrupt:
-        print("\ncancelled", file=sys.stderr)
+        print("cancelled", file=sys.stderr)
         return CANCELLED
     except UnclipError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -57,7 +57,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
     with warnings.catch_warnings():
         _route_warnings(runner, arguments.verbose)
-        outcome = runner.run(arguments.workflow, overrides, on_event)
+        try:
+            outcome = runner.run(arguments.workflow, overrides, on_event)
+        except KeyboardInterrupt:
+            runner.host.say("cancelled")
+            return CANCELLED
     return _conclude(outcome, runner, arguments.verbose)
 
 
