@@ -5,9 +5,16 @@ tree as ``unclip_graph``. Nothing heavy is imported here: torch, diffusers and
 transformers arrive when a node runs or when :class:`UnCLIP` is first used.
 """
 
+import sys
 from typing import Any
 
 from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+
+# ComfyUI has imported its folder_paths long before it loads packs.
+if "folder_paths" in sys.modules:
+    from .nodes import comfy
+
+    comfy.install()
 
 WEB_DIRECTORY = "./web"
 

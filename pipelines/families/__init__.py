@@ -1,1 +1,44 @@
-"""Model families: each module builds, runs and normalises its own stage models."""
+"""Model families: each module builds, runs and normalises its own stage models.
+
+A family is recognised by the pipeline class that ``model_index.json`` names; nothing
+outside this folder asks which family a stage belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..stages import StageModels
+
+Build = Callable[[Path, Mapping[str, Any], str, str, bool], StageModels]
+
+_MODULE_OF_PIPELINE = {
+    "KandinskyV22CombinedPipeline": "kandinsky22",
+    "KandinskyV22PriorPipeline": "kandinsky22",
+    "KandinskyV22Pipeline": "kandinsky22",
+}
+
+
+def is_supported(index: Mapping[str, Any]) -> bool:
+    """Whether some family opens a folder with this ``model_index.json``."""
+    return index.get("_class_name") in _MODULE_OF_PIPELINE
+
+
+def family_of(index: Mapping[str, Any]) -> Build:
+    """The function that opens a folder with this ``model_index.json``.
+
+    Raises:
+        ModelError: no family here knows its pipeline class.
+    """
+    if not is_supported(index):
+        raise ModelError(
+            f"A {index.get('_class_name')} is of no unCLIP family known here; "
+            f"known are {', '.join(_MODULE_OF_PIPELINE)}."
+        )
+    module = import_module(f".{_MODULE_OF_PIPELINE[index['_class_name']]}", __name__)
+    build: Build = module.build
+    return build

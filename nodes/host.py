@@ -1,0 +1,89 @@
+"""What a host (ComfyUI, the command line, a script) gives to the nodes it runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from ..pipelines.errors import UnclipWarning
+from ..pipelines.loading import PACKAGE_MODELS
+from ..pipelines.progress import Progress
+
+
+class Host(Protocol):
+    """The services of a host."""
+
+    def model_roots(self) -> list[Path]:
+        """Folders searched for diffusers-layout models."""
+        ...
+
+    def progress(self) -> Progress | None:
+        """Progress of the node now running."""
+        ...
+
+    def device(self) -> str:
+        """What the device "auto" means here; "auto" leaves it to the engine."""
+        ...
+
+    def dtype(self) -> str:
+        """What the number type "auto" means here."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Show a person something they would want to know."""
+        ...
+
+
+class PlainHost:
+    """The host of a script that calls node classes itself: no progress, Python's warnings."""
+
+    def model_roots(self) -> list[Path]:
+        """The models that ship with the package, then ``./models``."""
+        return [PACKAGE_MODELS, Path("models")]
+
+    def progress(self) -> None:
+        """No progress is shown."""
+
+    def device(self) -> str:
+        """The engine decides."""
+        return "auto"
+
+    def dtype(self) -> str:
+        """The engine decides."""
+        return "auto"
+
+    def warn(self, message: str) -> None:
+        """An ordinary Python warning."""
+        warnings.warn(message, UnclipWarning, stacklevel=3)
+
+
+_current: Host = PlainHost()
+
+
+def current() -> Host:
+    """The host in use."""
+    return _current
+
+
+def use(host: Host) -> None:
+    """Make ``host`` the one that nodes ask from now on."""
+    global _current
+    _current = host
+
+
+@contextmanager
+def relayed_warnings() -> Iterator[None]:
+    """Hand the engine's warnings to the host; others stay Python warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UnclipWarning)
+        yield
+    for warning in caught:
+        if issubclass(warning.category, UnclipWarning):
+            current().warn(str(warning.message))
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )

@@ -1,0 +1,67 @@
+"""Prior: p(z_i | z_t), from a text embedding to an image embedding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..pipelines import defaults
+from ..pipelines.schedulers import PRIOR_SCHEDULERS
+from . import host, widgets
+from .spec import IMAGE_EMBED, PRIOR, TEXT_EMBED, Input, Output, node
+
+if TYPE_CHECKING:
+    from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
+    from ..pipelines.stages import Prior
+
+
+@node(
+    "UnCLIPPrior",
+    title="unCLIP prior",
+    stage="2 prior",
+    description="Samples a CLIP image embedding for a text embedding, p(z_i | z_t): "
+    "one of the many pictures that the text could mean.",
+    inputs=[
+        Input("prior", PRIOR, "The prior of a loaded model."),
+        Input("text_embed", TEXT_EMBED, "What the picture should show."),
+        widgets.seed("which picture the text becomes"),
+        widgets.steps(defaults.PRIOR_STEPS),
+        widgets.guidance_scale(defaults.PRIOR_GUIDANCE, "the text"),
+        Input(
+            "negative_text_embed",
+            TEXT_EMBED,
+            "What the picture should not show. Without it guidance moves away from the empty "
+            "prompt.",
+            optional=True,
+        ),
+        widgets.scheduler(PRIOR_SCHEDULERS),
+    ],
+    outputs=[
+        Output("image_embed", IMAGE_EMBED, "The sampled image embedding."),
+        Output(
+            "negative_image_embed",
+            IMAGE_EMBED,
+            "What the decoder should move away from: wire it to Decode when you use a negative "
+            "prompt.",
+        ),
+    ],
+    aliases=["diffusion prior", "text to image embedding", "kandinsky prior"],
+)
+def sample(
+    prior: Prior,
+    text_embed: TextEmbedding,
+    seed: int,
+    steps: int,
+    guidance_scale: float,
+    negative_text_embed: TextEmbedding | None = None,
+    scheduler: str = "default",
+) -> tuple[ImageEmbedding, ImageEmbedding]:
+    """An image embedding for each text, and its negative."""
+    return prior.sample(
+        text_embed,
+        negative_text_embed,
+        seed=seed,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        scheduler=scheduler,
+        progress=host.current().progress(),
+    )

@@ -1,0 +1,216 @@
+"""Model components from a diffusers-layout folder, checked before they load.
+
+Classes come from a fixed list and weights from safetensors, so that nothing in a model
+folder is ever run.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ModelError
+from .memory import resolve_device, resolve_dtype
+
+if TYPE_CHECKING:
+    import torch
+
+# component class -> (module, configuration class for transformers models)
+_CLASSES = {
+    "CLIPTextModelWithProjection": ("transformers.models.clip.modeling_clip", "CLIPTextConfig"),
+    "CLIPVisionModelWithProjection": ("transformers.models.clip.modeling_clip", "CLIPVisionConfig"),
+    "PriorTransformer": ("diffusers.models.transformers.prior_transformer", None),
+    "UNet2DConditionModel": ("diffusers.models.unets.unet_2d_condition", None),
+    "VQModel": ("diffusers.models.autoencoders.vq_model", None),
+}
+_PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a model folder.
+
+    Raises:
+        ModelError: the file is missing, not JSON, or not an object.
+    """
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path} is missing; copy the whole model folder.") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}. Copy the file again.") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} does not hold a JSON object. Copy the file again.")
+    return value
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a component: one file, or the shards its index names.
+
+    Full-precision files are preferred to a ``.fp16`` variant, since a published fp16 file
+    may be all there is but never the better one.
+    """
+    for variant in ("", ".fp16"):
+        for index in sorted(folder.glob(f"*.safetensors.index{variant}.json")):
+            names = sorted(set(read_json(index).get("weight_map", {}).values()))
+            if any(Path(str(name)).name != name for name in names):
+                raise ModelError(f"{index} names files outside its folder; do not use this model.")
+            return [folder / name for name in names]
+        for stem in ("model", "diffusion_pytorch_model"):
+            path = folder / f"{stem}{variant}.safetensors"
+            if path.exists():
+                return [path]
+    return []
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every tensor in a safetensors file, from its header alone.
+
+    Raises:
+        ModelError: the file is missing, cut short or not safetensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ModelError(f"{path} is missing; copy the whole model folder.") from None
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"{path} is corrupt or cut short ({error}). Download or copy it again."
+        ) from error
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Without the bar that transformers draws for every file; loading is not that long."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+class Component:
+    """One network in a folder: its class, its configuration and, once used, its weights."""
+
+    def __init__(
+        self, folder: Path, class_name: str, device: str, dtype: str, allow_pickle: bool = False
+    ):
+        self.folder = folder
+        self.class_name = class_name
+        self._device, self._dtype = device, dtype
+        self._allow_pickle = allow_pickle
+        self._lock = threading.Lock()
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """``config.json``, of the right class."""
+        config = read_json(self.folder / "config.json")
+        declared = config.get("_class_name") or next(iter(config.get("architectures") or []), None)
+        if declared not in (None, self.class_name):
+            raise ModelError(f"{self.folder} holds a {declared}, wanted a {self.class_name}.")
+        return config
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return resolve_device(self._device)
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """The number type it runs in."""
+        return resolve_dtype(self._dtype, self.device)
+
+    @property
+    def model(self) -> Any:
+        """The network in evaluation mode on its device; the first use loads it.
+
+        Raises:
+            ModelError: no usable weights, or they do not fit the configuration.
+        """
+        with self._lock:
+            return self._loaded
+
+    @cached_property
+    def _loaded(self) -> Any:
+        module, config_class = _CLASSES[self.class_name]
+        cls = getattr(import_module(module), self.class_name)
+        pickled = self._check_weights(cls, config_class)
+        options: dict[str, Any] = {"use_safetensors": not pickled, "local_files_only": True}
+        if not pickled and ".fp16." in weight_files(self.folder)[0].name:
+            options["variant"] = "fp16"
+        if config_class is None:
+            from diffusers.utils.import_utils import is_accelerate_available
+
+            options |= {
+                "low_cpu_mem_usage": is_accelerate_available(),
+                "torch_dtype": self.dtype,
+            }
+        try:
+            with _quiet_transformers():
+                model, report = cls.from_pretrained(
+                    str(self.folder), output_loading_info=True, **options
+                )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(f"{self.folder} cannot be loaded: {error}") from error
+        if report["missing_keys"]:
+            some = ", ".join(sorted(report["missing_keys"])[:3])
+            raise ModelError(
+                f"The weights in {self.folder} lack {len(report['missing_keys'])} tensors that its "
+                f"configuration asks for ({some}, ...). The files belong to another model."
+            )
+        if config_class is not None:
+            # How this is said at loading differs between versions of transformers.
+            model = model.to(self.dtype)
+        return model.to(self.device).eval().requires_grad_(False)
+
+    def _check_weights(self, cls: Any, config_class: str | None) -> bool:
+        """Refuse what cannot load; true when only pickled weights exist and are allowed."""
+        files = weight_files(self.folder)
+        if not files:
+            pickles = [path for pattern in _PICKLES for path in self.folder.glob(pattern)]
+            if pickles and self._allow_pickle:
+                return True
+            if pickles:
+                raise ModelError(
+                    f"{pickles[0]} is a pickle, which can run code when it is read. Convert it to "
+                    "safetensors, or pass allow_pickle=True if you trust where it came from."
+                )
+            raise ModelError(f"{self.folder} holds no *.safetensors weights; copy them there.")
+        found: dict[str, tuple[int, ...]] = {}
+        for path in files:
+            found |= tensor_shapes(path)
+        for key, wanted in self._wanted_shapes(cls, config_class).items():
+            if found.get(key, wanted) != wanted:
+                raise ModelError(
+                    f"{self.folder}: {key} has shape {list(found[key])}, the configuration wants "
+                    f"{list(wanted)}. Weights and config.json belong to different models."
+                )
+        return False
+
+    def _wanted_shapes(self, cls: Any, config_class: str | None) -> dict[str, tuple[int, ...]]:
+        import torch
+
+        try:
+            with torch.device("meta"):
+                if config_class:
+                    settings = getattr(import_module("transformers"), config_class)
+                    empty = cls(settings.from_dict(self.config))
+                else:
+                    empty = cls.from_config(self.config)
+        except Exception as error:
+            raise ModelError(
+                f"{self.folder / 'config.json'} does not describe a {self.class_name}: {error}"
+            ) from error
+        return {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}

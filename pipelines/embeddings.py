@@ -1,0 +1,123 @@
+"""Embeddings that know the space they live in, and how batches of them pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import SpaceMismatchError, UnclipError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class EmbeddingSpace:
+    """Where vectors of one pair of CLIP towers live.
+
+    Two spaces are the same when their ``id`` is: the encoder's name if it is a published
+    one, otherwise a hash of its projection weights, so that a retrained encoder is
+    another space even at the same dimension.
+    """
+
+    id: str
+    name: str
+    dim: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.dim})"
+
+    def require(self, found: EmbeddingSpace, who: str) -> None:
+        """Refuse an embedding of the space ``found`` for ``who``, which wants this one.
+
+        Raises:
+            SpaceMismatchError: the spaces differ; both are named.
+        """
+        if found.id != self.id:
+            raise SpaceMismatchError(
+                f"This embedding lives in {found}, {who} wants {self}; "
+                f"use a prior or an image encoder of {self.name}."
+            )
+
+
+def _check(name: str, value: Tensor, ndim: int) -> None:
+    if value.ndim != ndim:
+        raise UnclipError(f"{name} must have {ndim} dimensions, found shape {list(value.shape)}.")
+    if not value.isfinite().all():
+        raise UnclipError(
+            f"{name} contains NaN or infinite numbers: the model that made it overflowed. "
+            "Use dtype float32 or bfloat16."
+        )
+
+
+@dataclass(frozen=True)
+class TextEmbedding:
+    """What the text tower says of B prompts.
+
+    ``pooled`` [B, D] float32, ``tokens`` [B, T, C] float32, ``mask`` [B, T] bool (true
+    where a token is not padding), all on the CPU.
+    """
+
+    pooled: Tensor
+    tokens: Tensor
+    mask: Tensor
+    space: EmbeddingSpace
+    prompts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check("A text embedding's pooled vectors", self.pooled, 2)
+
+    def __len__(self) -> int:
+        return len(self.pooled)
+
+    def repeated(self, count: int) -> TextEmbedding:
+        """One prompt broadcast to ``count``; ``count`` prompts are returned as they are."""
+        if len(self) == count:
+            return self
+        return TextEmbedding(
+            self.pooled.expand(count, -1),
+            self.tokens.expand(count, -1, -1),
+            self.mask.expand(count, -1),
+            self.space,
+            self.prompts * count,
+        )
+
+
+@dataclass(frozen=True)
+class ImageEmbedding:
+    """B image embeddings: ``vectors`` [B, D] float32 on the CPU, and where they came from."""
+
+    vectors: Tensor
+    space: EmbeddingSpace
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check("An image embedding", self.vectors, 2)
+        if self.vectors.shape[1] != self.space.dim:
+            raise UnclipError(
+                f"An image embedding of {self.space} cannot have {self.vectors.shape[1]} numbers."
+            )
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def repeated(self, count: int) -> ImageEmbedding:
+        """One embedding broadcast to ``count``; ``count`` are returned as they are."""
+        if len(self) == count:
+            return self
+        return ImageEmbedding(self.vectors.expand(count, -1), self.space, self.source)
+
+
+def paired_size(what: str, *sizes: int) -> int:
+    """The common batch size: equal sizes pair one to one, a single one broadcasts.
+
+    Raises:
+        UnclipError: the sizes are neither equal nor 1, or one is 0.
+    """
+    largest = max(sizes)
+    if any(size not in (1, largest) for size in sizes):
+        raise UnclipError(
+            f"{what}: batches of {' and '.join(map(str, sizes))} do not pair; "
+            "use equal sizes, or 1 on one side."
+        )
+    return largest

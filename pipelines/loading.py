@@ -1,0 +1,100 @@
+"""Find diffusers-layout model folders and open one as stage models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from .components import read_json
+from .errors import ModelError
+from .families import family_of, is_supported
+from .stages import StageModels
+
+DEMO_MODEL = "demo"
+PACKAGE_MODELS = Path(__file__).resolve().parent.parent / "models"
+INDEX = "model_index.json"
+_MAX_DEPTH = 4
+
+
+def find_models(roots: Iterable[Path]) -> list[str]:
+    """Names, relative to their root and with forward slashes, of folders a family can open.
+
+    Relative names keep a saved workflow valid on another machine. The first root that
+    has a name wins.
+    """
+    names: dict[str, None] = {}
+    for root in roots:
+        for folder, subfolders, files in os.walk(root, followlinks=True):
+            here = Path(folder)
+            depth = len(here.relative_to(root).parts)
+            subfolders[:] = sorted(s for s in subfolders if depth < _MAX_DEPTH and s[0] != ".")
+            if INDEX in files:
+                subfolders.clear()
+                if depth and _supported(here):
+                    names[here.relative_to(root).as_posix()] = None
+    return list(names)
+
+
+def _supported(folder: Path) -> bool:
+    try:
+        return is_supported(read_json(folder / INDEX))
+    except ModelError:
+        return False
+
+
+def resolve(name: str, roots: Iterable[Path]) -> Path:
+    """The folder of a model by its relative name.
+
+    Raises:
+        ModelError: no root has it, or the name leads outside.
+    """
+    searched = list(roots)
+    for root in searched:
+        folder = (root / name).resolve()
+        if (
+            (folder / INDEX).is_file()
+            and not Path(name).is_absolute()
+            and ".." not in Path(name).parts
+        ):
+            return folder
+    places = ", ".join(map(str, searched))
+    raise ModelError(
+        f"No model folder {name!r} with a {INDEX} under {places}. Put the diffusers folder there, "
+        f"or choose one of: {', '.join(find_models(searched)) or 'none found'}."
+    )
+
+
+def load_model(
+    path: str | Path, device: str = "auto", dtype: str = "auto", allow_pickle: bool = False
+) -> StageModels:
+    """Open a model folder; reads JSON only, weights load when a stage first runs.
+
+    The same folder with the same settings gives the same objects within a process, so
+    that two loaders share one copy of the weights.
+
+    Args:
+        path: a folder with ``model_index.json``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        dtype: ``auto``, ``float32``, ``float16`` or ``bfloat16``.
+        allow_pickle: also read pickled weights, which can run code; only for files you
+            trust.
+
+    Raises:
+        ModelError: the folder is no model, or of an unknown family.
+    """
+    folder = Path(path).resolve()
+    if not (folder / INDEX).is_file():
+        raise ModelError(
+            f"{folder} is no model folder: it has no {INDEX}. "
+            "Choose a folder in the diffusers layout."
+        )
+    stamp = (folder / INDEX).stat().st_mtime_ns
+    return _open(folder, stamp, device, dtype, allow_pickle)
+
+
+@lru_cache(maxsize=8)
+def _open(folder: Path, stamp: int, device: str, dtype: str, allow_pickle: bool) -> StageModels:
+    index = read_json(folder / INDEX)
+    return family_of(index)(folder, index, device, dtype, allow_pickle)

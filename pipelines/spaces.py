@@ -1,0 +1,59 @@
+"""Which embedding space a pair of CLIP towers makes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from .components import Component, tensor_shapes, weight_files
+from .embeddings import EmbeddingSpace
+from .errors import ModelError
+
+VIT_BIGG = EmbeddingSpace("openclip-vit-bigg-14", "OpenCLIP ViT-bigG/14", 1280)
+
+# What a tower's config.json says in a published encoder: (space, hidden size, layers).
+_PUBLISHED = {
+    "CLIPVisionModelWithProjection": [(VIT_BIGG, 1664, 48)],
+    "CLIPTextModelWithProjection": [(VIT_BIGG, 1280, 32)],
+}
+_PROJECTION = {
+    "CLIPVisionModelWithProjection": "visual_projection.weight",
+    "CLIPTextModelWithProjection": "text_projection.weight",
+}
+
+
+def space_of(tower: Component) -> EmbeddingSpace:
+    """The space of a CLIP tower, from its configuration and one small tensor.
+
+    Raises:
+        ModelError: the tower's weights have no projection.
+    """
+    config = tower.config
+    for space, width, layers in _PUBLISHED[tower.class_name]:
+        if _shape(config) == (space.dim, width, layers):
+            return space
+    key = _PROJECTION[tower.class_name]
+    for path in weight_files(tower.folder):
+        if key in tensor_shapes(path):
+            dim = tensor_shapes(path)[key][0]
+            digest = _digest(path, key)
+            return EmbeddingSpace(f"clip-{digest}", f"CLIP {digest}", dim)
+    raise ModelError(f"{tower.folder} has no {key}, so its embedding space is unknown.")
+
+
+def _shape(config: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    return (
+        config.get("projection_dim"),
+        config.get("hidden_size"),
+        config.get("num_hidden_layers"),
+    )
+
+
+def _digest(path: Any, key: str) -> str:
+    """Equal for float32 and float16 copies of the same weights."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        values = file.get_tensor(key).half().numpy()
+    return hashlib.sha256(values.tobytes()).hexdigest()[:12]

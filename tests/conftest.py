@@ -1,0 +1,31 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny import write_combined, write_pair
+
+
+@pytest.fixture(scope="session")
+def _tiny_originals(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("tiny")
+    write_combined(root / "tiny")
+    write_pair(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_model(_tiny_originals) -> Path:
+    """A tiny combined model folder; do not change it."""
+    return _tiny_originals / "tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny_pair(_tiny_originals) -> tuple[Path, Path]:
+    """A tiny prior folder and its decoder folder; do not change them."""
+    return _tiny_originals / "tiny-2-2-prior", _tiny_originals / "tiny-2-2-decoder"
+
+
+@pytest.fixture
+def tiny_copy(tiny_model, tmp_path) -> Path:
+    """A tiny combined model folder to break."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "copy"))
