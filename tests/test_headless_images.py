@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from unclip_graph.headless.folders import Folders, check_writable, write_new
 from unclip_graph.headless.host_nodes import host_classes
-from unclip_graph.pipelines.errors import UnclipError
+from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
 
 
 @pytest.fixture
@@ -157,7 +157,8 @@ def test_channels(nodes, folders, channels, mode):
 
 def test_values_out_of_range_and_no_numbers(nodes, folders):
     images = torch.tensor([-1.0, 2.0, float("nan")]).reshape(1, 1, 1, 3)
-    nodes["SaveImage"]().save_images(images, "a")
+    with pytest.warns(UnclipWarning, match="not finite"):
+        nodes["SaveImage"]().save_images(images, "a")
     with Image.open(folders.output / "a_00001_.png") as image:
         assert image.getpixel((0, 0)) == (0, 255, 0)
 
