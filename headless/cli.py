@@ -211,7 +211,8 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
         metavar="NODE.input=value",
         action="append",
         default=[],
-        help="set one input; NODE is an id, a title or a class that only one node has (repeatable)",
+        help="set one input; NODE is an id, or a title, the start of a title or a class that only "
+        "one node has (repeatable)",
     )
     run.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("output"), help="default: ./output"

@@ -133,7 +133,7 @@ class _Finder:
         return found
 
     def explicit(self, text: str) -> Assignment:
-        """``NODE.input=value``; NODE is an id, a unique title or a unique class name."""
+        """``NODE.input=value``; NODE is an id, or a title, its start or a class only one has."""
         place, equals, value = text.partition("=")
         name, dot, key = place.rpartition(".")
         if not equals or not dot or not name or not key:
@@ -160,11 +160,14 @@ class _Finder:
             return name
         by_title = [id for id in self.prompt if self._titled(id, name)]
         by_class = [id for id, n in self.prompt.items() if n.get("class_type") == name]
-        for found in (by_title, by_class):
+        start = name.strip().casefold()
+        by_start = [id for id, n in self.prompt.items() if title(n).casefold().startswith(start)]
+        for found in (by_title, by_class, by_start):
             if len(found) == 1:
                 return found[0]
-        candidates = by_title or by_class or list(self.prompt)
-        problem = "names several nodes" if by_title or by_class else "names no node"
+        several = by_title or by_class or by_start
+        candidates = several or list(self.prompt)
+        problem = "names several nodes" if several else "names no node"
         raise UnclipError(
             f"--set: {name!r} {problem}; use the id of one of these:{self._listed(candidates)}"
         )

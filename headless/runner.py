@@ -99,6 +99,8 @@ class Runner:
         prompt = self.to_prompt(source)
         declarations = Declarations(self.node_classes)
         if overrides.image is not None:
+            if not overrides.image.is_file():
+                raise UnclipError(f"--image: there is no file {overrides.image}.")
             host_nodes.read_frames(overrides.image)
             self.folders.registered[overrides.image.name] = overrides.image.resolve()
         with self._installed():

@@ -159,7 +159,7 @@ def test_validate_lists_every_problem(unclip):
     [
         (["run", "none.json"], "there is no workflow file 'none.json' and no example"),
         (["run", "."], "is a folder"),
-        (["run", COPY, "--image", "none.png"], "none.png"),
+        (["run", COPY, "--image", "none.png"], "there is no file none.png"),
         (["run", COPY, "--image", "flow.json"], "cannot be read as a picture"),
         (["run", COPY, "--prompt", "x"], "no node that it could set"),
         (["run", COPY, "--seed", "1"], "no node of this workflow has a seed"),

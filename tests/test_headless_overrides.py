@@ -134,8 +134,8 @@ def test_image_prefers_the_titled_loader():
     assert inputs == {"1": {"image": "a.png"}, "2": {"image": "b.png"}}
 
 
-@pytest.mark.parametrize("node", ["2", "Prior · text", "prior · TEXT"])
-def test_set_takes_an_id_or_a_title(node):
+@pytest.mark.parametrize("node", ["2", "Prior · text", "prior · TEXT", "prior"])
+def test_set_takes_an_id_a_title_or_its_start(node):
     assert overridden(SAMPLERS, assignments=[f"{node}.steps=12"])["2"]["steps"] == 12
 
 
