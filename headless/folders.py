@@ -59,10 +59,11 @@ class Folders:
         for kind in ("input", "output", "temp"):
             if name.endswith(f" [{kind}]"):
                 plain = name[: -len(kind) - 3]
-                roots = roots if kind == "input" else [self.of_type(kind)]
+                made = {"input": roots, "output": [self.output], "temp": [self._temp]}
+                roots = [root for root in made[kind] if root is not None]
         found = [path for root in roots if os.path.isfile(path := inside(root, plain))]  # noqa: PTH113
         if not found:
-            places = " or ".join(str(root) for root in roots)
+            places = " or ".join(str(root) for root in roots) or "the folder for previews"
             raise UnclipError(
                 f"there is no picture {name!r} in {places}; put it there, or name a file with "
                 "--image."

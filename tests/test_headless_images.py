@@ -87,7 +87,16 @@ def test_what_is_no_picture_is_refused(nodes, folders):
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret.png", "/etc/passwd", "link/secret.png", "a\0b", "../in2/x.png [input]", ""]
+    "name",
+    [
+        "../secret.png",
+        "/etc/passwd",
+        "link/secret.png",
+        "a\0b",
+        "../in2/x.png [input]",
+        "x.png [temp]",
+        "",
+    ],
 )
 def test_nothing_outside_the_input_folder_is_read(nodes, folders, tmp_path, name):
     Image.new("RGB", (2, 2)).save(tmp_path / "secret.png")
