@@ -59,7 +59,11 @@ class Folders:
         for kind in ("input", "output", "temp"):
             if name.endswith(f" [{kind}]"):
                 plain = name[: -len(kind) - 3]
-                made = {"input": roots, "output": [self.output], "temp": [self._temp]}
+                made: dict[str, list[Path | None]] = {
+                    "input": [*roots],
+                    "output": [self.output],
+                    "temp": [self._temp],
+                }
                 roots = [root for root in made[kind] if root is not None]
         found = [path for root in roots if os.path.isfile(path := inside(root, plain))]  # noqa: PTH113
         if not found:
