@@ -156,11 +156,14 @@ class KandinskyPrior:
         """Sample an image embedding for each of B texts.
 
         The second result guides the decoder away from itself: the null embedding, or with
-        ``negative`` the prior's own sample for that text, as Kandinsky does it.
+        ``negative`` the prior's own sample for that text, as Kandinsky does it. An empty
+        negative prompt counts as none.
         ``generators`` replaces the seed: B of them, or 2B with ``negative``.
         """
         self.space.require(text.space, "the prior")
         count = len(text)
+        if negative is not None and not any(prompt.strip() for prompt in negative.prompts):
+            negative = None
         if negative is None:
             rows, uncond = text, self._text_encoder.empty(count)
             sources = generators or seeded(seed, count)
