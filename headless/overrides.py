@@ -105,7 +105,7 @@ class _Finder:
         titled = [id for id, d in self.declared.items() if self._titled(id, wanted) and _text(d)]
         chosen = titled or (encoders if or_only else [])
         if len(chosen) != 1:
-            fallback = " and not exactly one text encoder" if or_only else ""
+            fallback = ", and there is not exactly one text encoder" if or_only else ""
             raise self._ambiguous(flag, wanted, titled, encoders, "text", fallback)
         name = _text(self.declared[chosen[0]])
         assert name is not None
@@ -117,7 +117,7 @@ class _Finder:
         plain = [id for id in loaders if self.declared[id].name == "LoadImage"]
         chosen = titled or plain
         if len(chosen) != 1:
-            fallback = " and not exactly one LoadImage"
+            fallback = ", and there is not exactly one LoadImage"
             raise self._ambiguous("--image", "Picture", titled, loaders, "image", fallback)
         return Assignment(chosen[0], "image", name)
 

@@ -1,0 +1,41 @@
+"""The workflows that ship with the package run from the command line as they are."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from unclip_graph.headless.cli import main
+from unclip_graph.headless.runner import EXAMPLES, Runner, example_names
+
+NAMES = example_names()
+
+
+def test_there_are_examples():
+    assert {"text_to_image", "image_variation", "text_diff_edit"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_api_twin_is_what_export_makes(name, capsys):
+    assert main(["export", name]) == 0
+    assert (EXAMPLES / "api" / f"{name}.json").read_text("utf-8") == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_are_valid(name, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", name]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_draw_pictures_whose_graph_can_be_restored(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--seed", "5", "--set", "Decode.steps=2", "--set", "Decode.count=1"]
+    assert main(["run", name, *arguments]) == 0
+    (file,) = Path("output").rglob("*.png")
+    with Image.open(file) as image:
+        prompt, workflow = (json.loads(image.text[key]) for key in ("prompt", "workflow"))
+    job = Runner().prepare(workflow)
+    assert job.prompt == prompt
+    decode = next(n for n in prompt.values() if n["class_type"] == "UnCLIPDecode")
+    assert (decode["inputs"]["seed"], decode["inputs"]["steps"]) == (5, 2)
