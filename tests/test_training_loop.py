@@ -1,0 +1,145 @@
+"""Tokenizer, training loop and export, on models trained for a moment."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from unclip_graph.training import captions, loop, stages
+from unclip_graph.training.autoencoder import autoencoder, standardised
+from unclip_graph.training.data import SceneSource, pixels
+from unclip_graph.training.export import export
+from unclip_graph.training.pool import ReplayPool
+from unclip_graph.training.tokenizer import MAX_LENGTH, CaptionEncoder, build_tokenizer
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return CaptionEncoder(build_tokenizer(tmp_path_factory.mktemp("tokenizer")))
+
+
+def test_every_caption_word_is_one_token(encoder):
+    for word in captions.words():
+        assert len(encoder.tokenizer.tokenize(word)) == 1, word
+
+
+def test_fast_encoding_equals_the_tokenizer(encoder):
+    source = SceneSource(encoder, 0)
+    batch = source.scenes(300)
+    texts = [captions.caption(batch.scene(i), source.words) for i in range(300)]
+    expected = encoder.tokenizer(texts, truncation=True, max_length=MAX_LENGTH)["input_ids"]
+    assert [encoder(text) for text in texts] == expected
+
+
+@pytest.mark.parametrize("text", ["Grüße, 你好 🎉", "zebra\ttabs\x00", "", "a " * 10_000])
+def test_any_text_can_be_encoded(encoder, text):
+    ids = encoder.tokenizer(text, truncation=True, max_length=MAX_LENGTH)["input_ids"]
+    assert ids[0] == encoder.start
+    assert ids[-1] == encoder.end
+    assert encoder.end not in ids[1:-1]
+    assert len(ids) <= MAX_LENGTH
+
+
+def test_neighbours_differ_in_one_attribute(encoder):
+    source = SceneSource(encoder, 0)
+    batch = source.scenes(200)
+    near = source.neighbours(batch)
+    for i in range(len(batch)):
+        pairs = zip(batch.scene(i).objects, near.scene(i).objects, strict=True)
+        changes = [sum(vars(a)[k] != vars(b)[k] for k in vars(a)) for a, b in pairs]
+        assert sum(changes) == 1
+
+
+def test_standardised_latents_decode_to_the_same_picture(encoder):
+    model = autoencoder().eval()
+    picture = pixels(SceneSource(encoder, 0).scenes(8))
+    folded = standardised(model, picture)
+    with torch.no_grad():
+        latents = folded.encode(picture).latents
+        same = folded.decode(latents, force_not_quantize=True).sample
+        plain = model.decode(model.encode(picture).latents, force_not_quantize=True).sample
+    torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(same, plain, atol=1e-4, rtol=0)
+
+
+def test_pool_encodes_one_batch_in_reuse():
+    calls = []
+
+    def encode():
+        calls.append(1)
+        return (torch.full((4, 2), float(len(calls))), torch.arange(4))
+
+    pool = ReplayPool(encode, capacity=3, reuse=5)
+    batches = [pool.next() for _ in range(50)]
+    assert len(calls) == 10
+    assert batches[-1][0].min() >= 8
+    assert all(len(values) == len(rows) == 4 for values, rows in batches)
+
+
+def test_learning_rate_warms_up_and_ends_at_zero():
+    rates = [loop.learning_rate(p, 1.0) for p in np.linspace(0, 1, 101)]
+    assert max(rates) == pytest.approx(1.0, abs=0.02)
+    assert rates[0] < 0.05
+    assert rates[-1] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """All stages trained for ten steps of four scenes."""
+    folder = tmp_path_factory.mktemp("work")
+    with pytest.MonkeyPatch.context() as patch:
+        for recipe in stages.RECIPES.values():
+            patch.setattr(recipe.build, "batch", 4)
+        for name in stages.RECIPES:
+            stages.run_stage(0, name, folder, 1e-4, 1, "cpu", 1)
+    return folder
+
+
+def test_a_run_leaves_checkpoint_and_samples(work):
+    for name in stages.RECIPES:
+        assert loop.checkpoint_path(work, name).is_file()
+    assert {path.name.split("-")[0] for path in (work / "samples").iterdir()} == {"movq", "decoder"}
+
+
+def test_training_resumes_where_it_was(work):
+    before = torch.load(loop.checkpoint_path(work, "prior"), weights_only=True)
+    stages.run_stage(0, "prior", work, (before["elapsed"] + 0.01) / 60, 1, "cpu", 1)
+    after = torch.load(loop.checkpoint_path(work, "prior"), weights_only=True)
+    assert after["steps"] == before["steps"] + loop.AVERAGE_EVERY
+    assert after["elapsed"] > before["elapsed"]
+
+
+def test_a_missing_stage_is_named(tmp_path):
+    with pytest.raises(SystemExit, match="train the stage 'clip' first"):
+        loop.averaged_weights(tmp_path, "clip")
+
+
+def test_export_loads_in_diffusers_and_in_the_engine(work, tmp_path):
+    from diffusers import DiffusionPipeline
+    from unclip_graph import UnCLIP
+
+    export(work, tmp_path)
+    sizes = [path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()]
+    assert sum(sizes) < 30 * 2**20
+    assert max(sizes) < 14 * 2**20
+    pipeline = DiffusionPipeline.from_pretrained(str(tmp_path))
+    assert type(pipeline).__name__ == "KandinskyV22CombinedPipeline"
+    pipeline.set_progress_bar_config(disable=True)
+    picture = pipeline(
+        "a red heart on white",
+        height=64,
+        width=64,
+        prior_num_inference_steps=2,
+        num_inference_steps=2,
+    ).images[0]
+    assert picture.size == (64, 64)
+    (ours,) = UnCLIP.from_pretrained(tmp_path).generate_images("a red heart", steps=2)
+    assert ours.size == (64, 64)
+
+
+def test_the_demo_model_has_the_size_it_must_have():
+    folder = Path(loop.__file__).parents[1] / "models" / "demo"
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    assert sum(sizes) <= 30 * 2**20
+    assert max(sizes) <= 14 * 2**20
