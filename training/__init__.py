@@ -1,0 +1,1 @@
+"""Recipes that make the demo model from rendered scenes."""

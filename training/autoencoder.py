@@ -1,0 +1,131 @@
+"""The MoVQ stage: a small VQModel with spatial normalisation (Zheng et al. 2022,
+https://arxiv.org/abs/2209.09002) that maps 64x64 pictures to 16x16x4 latents and back.
+
+Kandinsky decodes without the codebook (``force_not_quantize``) and applies no latent
+scale, so the direct path is what is trained, with a little noise on the latents to keep
+their space smooth, and the latents' mean and deviation are folded into the 1x1
+convolutions around the quantiser afterwards.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import VQModel
+from torch import Tensor
+from torch.nn import functional as F
+
+from .data import SceneSource, pixels
+from .loop import Setting
+
+LATENT_CHANNELS = 4
+LATENT_NOISE = 0.05
+
+
+def autoencoder() -> Any:
+    """The untrained model; spatial normalisation wants channels in multiples of 32."""
+    return VQModel(
+        block_out_channels=(32, 32, 64),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        layers_per_block=1,
+        latent_channels=LATENT_CHANNELS,
+        vq_embed_dim=LATENT_CHANNELS,
+        num_vq_embeddings=256,
+        norm_num_groups=8,
+        norm_type="spatial",
+        mid_block_add_attention=False,
+        sample_size=64,
+    )
+
+
+def edges(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences of neighbouring pixels, across and down."""
+    return picture[..., 1:] - picture[..., :-1], picture[..., 1:, :] - picture[..., :-1, :]
+
+
+def reconstruction_loss(guess: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute error of pixels and, weighted double, of edges."""
+    edge = sum((F.l1_loss(a, b) for a, b in zip(edges(guess), edges(truth), strict=True)))
+    return F.l1_loss(guess, truth) + F.mse_loss(guess, truth) + 2 * edge
+
+
+def standardised(model: Any, picture: Tensor) -> Any:
+    """A copy whose latents have zero mean and unit variance a channel over ``picture``.
+
+    ``quant_conv`` is followed by (z - mean) / std and ``post_quant_conv`` preceded by its
+    inverse; the decoder's spatial norms read the latents too and are adjusted alike.
+    """
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        latents = model.encode(picture).latents
+        mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+        model.quant_conv.weight /= std[:, None, None, None]
+        model.quant_conv.bias.copy_((model.quant_conv.bias - mean) / std)
+        readers = [model.post_quant_conv]
+        for module in model.decoder.modules():
+            if type(module).__name__ == "SpatialNorm":
+                readers += [module.conv_y, module.conv_b]
+        for conv in readers:
+            conv.bias += torch.einsum("oi,i->o", conv.weight[:, :, 0, 0], mean)
+            conv.weight *= std[None, :, None, None]
+    return model
+
+
+class AutoencoderStage:
+    """Trains the autoencoder on rendered scenes, seen combinations only."""
+
+    name = "movq"
+    learning_rate = 2e-3
+    batch = 32
+    ema_decay = 0.995
+    crop = 32
+    crop_until = 0.65  # of the budget: a crop costs a quarter and holds most of an object
+
+    def __init__(self, setting: Setting):
+        self.device = setting.device
+        self.source = SceneSource(setting.encoder, setting.seed)
+        self.model: Any = autoencoder()
+        self.model.quantize.requires_grad_(False)
+        self.examples = pixels(SceneSource(setting.encoder, 1).scenes(16), self.device)
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """Reconstruct one batch from slightly noisy latents."""
+        truth = self._pictures(progress)
+        latents = self.model.encode(truth).latents
+        spread = latents.detach().std()
+        noisy = latents + LATENT_NOISE * spread * torch.randn_like(latents)
+        guess = self.model.decode(noisy, force_not_quantize=True).sample
+        with torch.no_grad():
+            decibel = -10 * torch.log10(F.mse_loss(guess.clamp(-1, 1), truth) / 4)
+        size = 1e-3 * latents.square().mean()
+        return reconstruction_loss(guess, truth) + size, {"psnr": decibel.item()}
+
+    def _pictures(self, progress: float) -> Tensor:
+        if progress > self.crop_until:
+            return pixels(self.source.scenes(self.batch // 2), self.device)
+        batch = self.source.scenes(self.batch)
+        pictures = pixels(batch, self.device)
+        side = self.crop
+        inside = self.source.rng.uniform(8, side - 8, (self.batch, 2))
+        corner = (batch.geometry[:, 0, :2] - inside).round().astype(int)
+        corner = corner.clip(0, pictures.shape[-1] - side)
+        pairs = zip(pictures, corner, strict=True)
+        return torch.stack([p[:, y : y + side, x : x + side] for p, (x, y) in pairs])
+
+    def preview(self, model: Any) -> np.ndarray | None:
+        """Originals above their reconstructions."""
+        truth = self.examples
+        guess = model.decode(model.encode(truth).latents, force_not_quantize=True).sample
+        return contact_sheet(torch.cat([truth, guess]), 16)
+
+
+def contact_sheet(pictures: Tensor, columns: int) -> np.ndarray:
+    """Pictures in -1..1 [N, 3, h, w] as one array [rows * h, columns * w, 3] in 0..1."""
+    n, channels, h, w = pictures.shape
+    grid = (pictures.float().cpu() / 2 + 0.5).reshape(n // columns, columns, channels, h, w)
+    return grid.permute(0, 3, 1, 4, 2).reshape(n // columns * h, columns * w, channels).numpy()

@@ -1,0 +1,146 @@
+"""The decoder stage: a UNet that denoises MoVQ latents given a CLIP image embedding.
+
+Shaped like Kandinsky 2.2's decoder: the embedding becomes extra attention tokens and is
+added to the time embedding; the output has twice the latent channels (the second half,
+a variance, is not used here). It predicts v (Salimans & Ho 2022,
+https://arxiv.org/abs/2202.00512) under a cosine schedule that ends in pure noise, so
+that a flat background gets its colour right (Lin et al. 2023,
+https://arxiv.org/abs/2305.08891).
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor
+from torch.nn import functional as F
+
+from .autoencoder import LATENT_CHANNELS, contact_sheet
+from .data import SceneSource, pixels
+from .frozen import frozen_movq, frozen_vision, null_embedding
+from .loop import Setting
+from .pool import ReplayPool
+from .scenes import sample_scenes
+from .towers import WIDTH
+
+LATENT_SIZE = 16
+NULL_SHARE = 0.1
+
+
+def decoder_unet() -> Any:
+    """The untrained UNet over 16x16x4 latents."""
+    return UNet2DConditionModel(
+        sample_size=LATENT_SIZE,
+        in_channels=LATENT_CHANNELS,
+        out_channels=2 * LATENT_CHANNELS,
+        down_block_types=(
+            "ResnetDownsampleBlock2D",
+            "SimpleCrossAttnDownBlock2D",
+            "SimpleCrossAttnDownBlock2D",
+        ),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=(
+            "SimpleCrossAttnUpBlock2D",
+            "SimpleCrossAttnUpBlock2D",
+            "ResnetUpsampleBlock2D",
+        ),
+        block_out_channels=(64, 96, 160),
+        layers_per_block=1,
+        norm_num_groups=8,
+        attention_head_dim=32,
+        cross_attention_dim=WIDTH,
+        encoder_hid_dim=WIDTH,
+        encoder_hid_dim_type="image_proj",
+        addition_embed_type="image",
+        resnet_time_scale_shift="scale_shift",
+    )
+
+
+def decoder_scheduler() -> Any:
+    """The noise schedule that the UNet is trained with and samples with by default."""
+    return DDIMScheduler(
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+    )
+
+
+def predict(unet: Any, noisy: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
+    """The UNet's v for latents [B, 4, 16, 16] at timesteps [B] given embeddings [B, D]."""
+    out = unet(noisy, t, None, added_cond_kwargs={"image_embeds": embeds}).sample
+    velocity: Tensor = out[:, :LATENT_CHANNELS]
+    return velocity
+
+
+@torch.no_grad()
+def sample_latents(
+    unet: Any, embeds: Tensor, null: Tensor, noise: Tensor, steps: int, guidance: float
+) -> Tensor:
+    """DDIM with classifier-free guidance (Ho & Salimans 2022) from ``noise``."""
+    scheduler = decoder_scheduler()
+    scheduler.set_timesteps(steps)
+    both = torch.cat([null.expand_as(embeds), embeds])
+    latents = noise
+    for t in scheduler.timesteps:
+        times = t.to(latents.device).expand(len(both))
+        unconditional, conditional = predict(
+            unet, torch.cat([latents, latents]), times, both
+        ).chunk(2)
+        guided = unconditional + guidance * (conditional - unconditional)
+        latents = scheduler.step(guided, t, latents).prev_sample
+    return latents
+
+
+class DecoderStage:
+    """Trains the UNet on cached latents and embeddings of rendered scenes."""
+
+    name = "decoder"
+    learning_rate = 7e-4
+    batch = 24
+    ema_decay = 0.998
+
+    def __init__(self, setting: Setting):
+        self.device = setting.device
+        self.source = SceneSource(setting.encoder, setting.seed)
+        self.model: Any = decoder_unet()
+        self.movq = frozen_movq(setting)
+        self.vision = frozen_vision(setting)
+        self.null = null_embedding(self.vision)
+        self.scheduler = decoder_scheduler()
+        self.pool = ReplayPool(self._encode, capacity=1500, reuse=6)
+        held_out = sample_scenes(16, np.random.default_rng(1), (0.75, 0.25, 0.0), unseen=True)
+        self.examples = pixels(held_out, self.device)
+
+    @torch.no_grad()
+    def _encode(self) -> tuple[Tensor, Tensor]:
+        picture = pixels(self.source.scenes(self.batch), self.device)
+        return self.movq.encode(picture).latents, self.vision(picture).image_embeds
+
+    def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """Squared error of v, with more weight on high noise, where the layout is decided."""
+        latents, embeds = self.pool.next()
+        drop = torch.rand(len(latents), 1, device=self.device) < NULL_SHARE
+        embeds = torch.where(drop, self.null, embeds)
+        steps = self.scheduler.config.num_train_timesteps
+        t = (steps * torch.rand(len(latents), device=self.device) ** 0.75).long()
+        noise = torch.randn_like(latents)
+        noisy = self.scheduler.add_noise(latents, noise, t)
+        target = self.scheduler.get_velocity(latents, noise, t)
+        guess = predict(self.model, noisy, t, embeds)
+        return F.mse_loss(guess.float(), target), {}
+
+    def preview(self, model: Any) -> np.ndarray | None:
+        """Held-out scenes above what the decoder makes of their embeddings."""
+        embeds = self.vision(self.examples).image_embeds
+        generator = torch.Generator().manual_seed(0)
+        shape = (len(embeds), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
+        noise = torch.randn(shape, generator=generator).to(self.device)
+        latents = sample_latents(model, embeds, self.null, noise, 15, 3.0)
+        pictures = self.movq.decode(latents, force_not_quantize=True).sample
+        return contact_sheet(torch.cat([self.examples, pictures]), 16)

@@ -1,0 +1,68 @@
+"""Train the demo model: ``python -m unclip_graph.training.demo``.
+
+Runs the four stages in order, each for its share of ``--minutes``, then writes a
+diffusers-layout folder. Stop it at any time; the same command continues where it was.
+"""
+
+# mypy: disable-error-code="no-untyped-call, attr-defined"
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+from .export import export
+from .stages import RECIPES, run_stage
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m unclip_graph.training.demo", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("demo-training"), help="checkpoints and sample grids"
+    )
+    parser.add_argument("--minutes", type=float, default=80, help="for all stages together")
+    parser.add_argument("--stage", choices=RECIPES, help="only this stage, for its share")
+    parser.add_argument("--export", type=Path, help="where the model folder goes")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="on the CPU: that many processes of one thread each, which is faster than one "
+        "process with as many threads",
+    )
+    return parser.parse_args(argv)
+
+
+def train(name: str, options: argparse.Namespace) -> None:
+    """Run one stage in as many processes as the machine wants."""
+    minutes = options.minutes * RECIPES[name].share
+    on_cpu = options.device == "cpu"
+    world = options.threads if on_cpu else 1
+    threads = 1 if on_cpu else options.threads
+    (options.work / f"meeting-{name}").unlink(missing_ok=True)
+    task = (name, options.work, minutes, world, options.device, threads)
+    if world == 1:
+        run_stage(0, *task)
+    else:
+        torch.multiprocessing.spawn(run_stage, task, nprocs=world)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train and export as the command line says."""
+    options = _arguments(argv)
+    options.work.mkdir(parents=True, exist_ok=True)
+    for name in [options.stage] if options.stage else RECIPES:
+        train(name, options)
+    if options.export or not options.stage:
+        folder = options.export or options.work / "model"
+        export(options.work, folder)
+        print(f"model written to {folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The four stages in order, their share of the time, and the processes that run them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .autoencoder import AutoencoderStage
+from .decoder import DecoderStage
+from .loop import Setting, Stage, Trainer, process_group
+from .prior import PriorStage
+from .tokenizer import CaptionEncoder, build_tokenizer
+from .towers import ClipStage
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to build a stage, and its share of the whole budget."""
+
+    build: Callable[[Setting], Stage]
+    share: float
+
+
+# The decoder is the bottleneck: its pictures keep improving longest.
+RECIPES: dict[str, Recipe] = {
+    "clip": Recipe(ClipStage, 0.20),
+    "movq": Recipe(AutoencoderStage, 0.10),
+    "prior": Recipe(PriorStage, 0.06),
+    "decoder": Recipe(DecoderStage, 0.64),
+}
+
+
+def run_stage(
+    rank: int, name: str, work: Path, minutes: float, world: int, device: str, threads: int
+) -> None:
+    """Train one stage in process ``rank`` of ``world``; all of them follow one clock."""
+    torch.set_num_threads(threads)
+    encoder = CaptionEncoder(build_tokenizer(work / f"tokenizer-{rank}"))
+    seed = int(time.time()) * world + rank
+    with process_group(rank, world, work / f"meeting-{name}"):
+        torch.manual_seed(0)  # the same first weights everywhere
+        setting = Setting(encoder, work, torch.device(device), seed)
+        stage = RECIPES[name].build(setting)
+        torch.manual_seed(seed)
+        Trainer(stage, setting).run(minutes)
