@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..pipelines.errors import Cancelled
+from ..pipelines.loading import PACKAGE_MODELS
 from .execution.call import current_call
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from ..pipelines.progress import Progress
 
-PACKAGE = Path(__file__).resolve().parent.parent
 BAR_WIDTH = 24
 
 
@@ -50,7 +50,7 @@ class HeadlessHost:
     def model_roots(self) -> list[Path]:
         """Existing folders that may hold models, the most specific first."""
         named = os.environ.get("UNCLIP_MODELS", "").split(os.pathsep)
-        roots = [*self._models, *(Path(n) for n in named if n), Path("models"), PACKAGE / "models"]
+        roots = [*self._models, *(Path(n) for n in named if n), Path("models"), PACKAGE_MODELS]
         return list(dict.fromkeys(root.resolve() for root in roots if root.is_dir()))
 
     def progress(self) -> Progress:

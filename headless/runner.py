@@ -23,12 +23,12 @@ from .execution.validate import Validation, validate
 from .folders import Folders, check_writable
 from .formats.document import Document, WorkflowError, document, read
 from .formats.editor import to_prompt
-from .host import PACKAGE, HeadlessHost
+from .host import HeadlessHost
 from .nodeclass import Declarations
 from .overrides import Overrides, apply_to_prompt, apply_to_workflow, resolve
 from .report import refusal
 
-EXAMPLES = PACKAGE / "example_workflows"
+EXAMPLES = Path(__file__).resolve().parent.parent / "example_workflows"
 NO_OVERRIDES = Overrides()
 
 

@@ -4,8 +4,9 @@ import io
 
 import pytest
 from unclip_graph.headless.execution.call import CurrentCall, current_call
-from unclip_graph.headless.host import PACKAGE, HeadlessHost
+from unclip_graph.headless.host import HeadlessHost
 from unclip_graph.pipelines.errors import Cancelled
+from unclip_graph.pipelines.loading import PACKAGE_MODELS
 
 
 class Terminal(io.StringIO):
@@ -34,7 +35,7 @@ def test_models_are_searched_from_the_most_specific_folder(tmp_path, monkeypatch
     monkeypatch.setenv("UNCLIP_MODELS", str(tmp_path / "env"))
     roots = HeadlessHost([tmp_path / "flag", tmp_path / "missing"]).model_roots()
     expected = [tmp_path / name for name in ("flag", "env", "models")]
-    assert [r for r in roots if r != PACKAGE / "models"] == expected
+    assert [r for r in roots if r != PACKAGE_MODELS] == expected
 
 
 def test_a_terminal_sees_a_bar_that_is_redrawn(in_node_4):
