@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FOLDER = "unclip"
+EXAMPLE_PICTURES = Path(__file__).resolve().parent.parent / "example_workflows" / "input"
 PREVIEW_SECONDS = 0.3
 PREVIEW_EDGE = 512
 
@@ -76,4 +78,17 @@ def install() -> None:
         list(dict.fromkeys([default, *paths])),
         {".safetensors"},
     )
+    _offer_example_pictures()
     host.use(ComfyHost())
+
+
+def _offer_example_pictures() -> None:
+    """Put the pictures that the example workflows start from into ComfyUI's input folder."""
+    folder = Path(folder_paths.get_input_directory())
+    for picture in EXAMPLE_PICTURES.glob("*.png"):
+        if folder.is_dir() and not (folder / picture.name).exists():
+            try:
+                shutil.copyfile(picture, folder / picture.name)
+            except OSError as error:
+                # A read-only input folder must not keep the nodes from loading.
+                logging.getLogger(__name__).warning("[unCLIP] %s", error)

@@ -3,11 +3,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 # Read once, when torch is imported: threads that spin while they wait make tests many
 # times slower on a machine that does anything else.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from tiny import write_combined, write_pair  # noqa: E402
+from tiny import write_combined, write_pair
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,131 @@
+"""Kandinsky 2.2's prior: a transformer that denoises the image embedding itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ... import defaults
+from ...components import Component, read_json
+from ...embeddings import ImageEmbedding, TextEmbedding, paired_size
+from ...errors import UnclipError
+from ...progress import Progress
+from ...randomness import generators as seeded
+from ...randomness import noise
+from ...sampling import sample
+from ...schedulers import PRIOR_SCHEDULERS, make, set_steps
+from .towers import KandinskyImageEncoder, KandinskyTextEncoder
+
+
+class KandinskyPrior:
+    """p(z_i | z_t): a diffusion over the image embedding."""
+
+    def __init__(
+        self,
+        transformer: Component,
+        scheduler: Path,
+        text_encoder: KandinskyTextEncoder,
+        image_encoder: KandinskyImageEncoder,
+    ):
+        self.space = image_encoder.space
+        self._transformer = transformer
+        self._scheduler = scheduler
+        self._text_encoder = text_encoder
+        self._image_encoder = image_encoder
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        text: TextEmbedding,
+        negative: TextEmbedding | None = None,
+        *,
+        seed: int = 0,
+        steps: int = defaults.PRIOR_STEPS,
+        guidance_scale: float = defaults.PRIOR_GUIDANCE,
+        scheduler: str = "default",
+        progress: Progress | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> tuple[ImageEmbedding, ImageEmbedding]:
+        """Sample an image embedding for each of B texts.
+
+        The second result guides the decoder away from itself: the null embedding, or with
+        ``negative`` the prior's own sample for that text, as Kandinsky does it. An empty
+        negative prompt counts as none.
+        ``generators`` replaces the seed: B of them, or 2B with ``negative``.
+        """
+        self.space.require(text.space, "the prior")
+        count = len(text)
+        if negative is not None and not any(prompt.strip() for prompt in negative.prompts):
+            negative = None
+        if negative is None:
+            rows, uncond = text, self._text_encoder.empty(count)
+            sources = generators or seeded(seed, count)
+        else:
+            self.space.require(negative.space, "the prior")
+            count = paired_size("Prior", count, len(negative))
+            negative = negative.repeated(count)
+            rows, uncond = _stack(text.repeated(count), negative), _stack(negative, negative)
+            sources = generators or [*seeded(seed, count), *seeded(seed, count, stream=1)]
+        vectors = self._diffuse(rows, uncond, sources, steps, guidance_scale, scheduler, progress)
+        source = f"prior({text.prompts[0]})"
+        image = ImageEmbedding(vectors[:count], self.space, source)
+        if negative is None:
+            return image, self._image_encoder.null.repeated(count)
+        return image, ImageEmbedding(vectors[count:], self.space, f"prior({negative.prompts[0]})")
+
+    def _diffuse(
+        self,
+        text: TextEmbedding,
+        uncond: TextEmbedding,
+        sources: Sequence[torch.Generator],
+        steps: int,
+        guidance_scale: float,
+        scheduler_name: str,
+        progress: Progress | None,
+    ) -> Tensor:
+        config = read_json(self._scheduler / "scheduler_config.json")
+        scheduler = make(scheduler_name, config, PRIOR_SCHEDULERS)
+        set_steps(scheduler, steps)
+        if len(sources) != len(text):
+            raise UnclipError(f"The prior needs {len(text)} generators, found {len(sources)}.")
+        model = self._transformer.model
+        device, dtype = self._transformer.device, self._transformer.dtype
+        both = _stack(uncond, text) if guidance_scale > 1 else text
+        pooled, tokens = both.pooled.to(device, dtype), both.tokens.to(device, dtype)
+        mask = both.mask.to(device)
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            output: Tensor = model(
+                x.to(dtype),
+                timestep=t,
+                proj_embedding=pooled,
+                encoder_hidden_states=tokens,
+                attention_mask=mask,
+            ).predicted_image_embedding
+            return output
+
+        start = noise((model.config.embedding_dim,), sources).to(device)
+        x = sample(
+            predict,
+            scheduler,
+            start,
+            guidance_scale=guidance_scale,
+            generators=sources,
+            progress=progress,
+        )
+        vectors: Tensor = model.post_process_latents(x)
+        return vectors.float().cpu()
+
+
+def _stack(first: TextEmbedding, second: TextEmbedding) -> TextEmbedding:
+    """Two batches as one, the first's rows first."""
+    return TextEmbedding(
+        torch.cat([first.pooled, second.pooled]),
+        torch.cat([first.tokens, second.tokens]),
+        torch.cat([first.mask, second.mask]),
+        first.space,
+        first.prompts + second.prompts,
+    )

@@ -1,0 +1,107 @@
+"""Kandinsky 2.2's CLIP towers: prompts and pictures become embeddings of one space."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...components import Component, read_json
+from ...embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
+from ...errors import ModelError, UnclipWarning
+from ...images import clip_pixels
+
+
+class KandinskyTextEncoder:
+    """z_t = CLIP_text(x): pooled vectors for the space, token states for the prior."""
+
+    def __init__(self, tower: Component, tokenizer: Path, space: EmbeddingSpace):
+        self.space = space
+        self._tower = tower
+        self._tokenizer_folder = tokenizer
+        self._empty: dict[int, TextEmbedding] = {}
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from transformers import CLIPTokenizer
+
+        try:
+            return CLIPTokenizer.from_pretrained(str(self._tokenizer_folder), local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"{self._tokenizer_folder} holds no CLIP tokenizer: {error}"
+            ) from error
+
+    @torch.inference_mode()
+    def encode(self, prompts: Sequence[str]) -> TextEmbedding:
+        """Embed prompts; one longer than the model reads is cut with an UnclipWarning."""
+        length = self._tokenizer.model_max_length
+        inputs = self._tokenizer(
+            list(prompts),
+            padding="max_length",
+            max_length=length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        self._warn_of_cuts(prompts, length)
+        model = self._tower.model
+        output = model(inputs.input_ids.to(model.device))
+        return TextEmbedding(
+            output.text_embeds.float().cpu(),
+            output.last_hidden_state.float().cpu(),
+            inputs.attention_mask.bool(),
+            self.space,
+            tuple(prompts),
+        )
+
+    def empty(self, count: int) -> TextEmbedding:
+        """``count`` empty prompts, which guidance moves away from.
+
+        Encoded as one batch, because kernels round differently at another batch size.
+        """
+        if count not in self._empty:
+            self._empty[count] = self.encode([""] * count)
+        return self._empty[count]
+
+    def _warn_of_cuts(self, prompts: Sequence[str], length: int) -> None:
+        for prompt in prompts:
+            tokens = len(self._tokenizer(prompt, truncation=False, verbose=False).input_ids)
+            if tokens > length:
+                warnings.warn(
+                    f"The prompt is cut: it has {tokens - 2} tokens, this model reads the first "
+                    f"{length - 2}. What comes later has no effect.",
+                    UnclipWarning,
+                    stacklevel=3,
+                )
+
+
+class KandinskyImageEncoder:
+    """z_0 = CLIP_image(x_0)."""
+
+    def __init__(self, tower: Component, processor: Path, space: EmbeddingSpace):
+        self.space = space
+        self._tower = tower
+        self._processor = processor
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor) -> ImageEmbedding:
+        """Embed pictures [B, H, W, C] in 0..1, resized and cropped as CLIP wants."""
+        pixels = clip_pixels(images, read_json(self._processor / "preprocessor_config.json"))
+        return ImageEmbedding(self._embed(pixels), self.space, "picture")
+
+    @cached_property
+    def null(self) -> ImageEmbedding:
+        """The embedding of zero pixels, which stands for "no picture" in this family."""
+        edge = self._tower.config["image_size"]
+        with torch.inference_mode():
+            return ImageEmbedding(self._embed(torch.zeros(1, 3, edge, edge)), self.space, "null")
+
+    def _embed(self, pixels: Tensor) -> Tensor:
+        model = self._tower.model
+        vectors: Tensor = model(pixels.to(model.device, model.dtype)).image_embeds
+        return vectors.float().cpu()
