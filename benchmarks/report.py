@@ -38,6 +38,15 @@ def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def print_table(results: list[Result]) -> None:
+    """Results for people: metric, value, peer, goal, met."""
+    print(f"{'metric':<40}{'value':>9}{'peer':>9}  {'goal':<10}met")
+    for one in results:
+        peer = "" if one.peer is None else f"{one.peer:.3f}"
+        met = {None: "", True: "yes", False: "NO"}[one.met]
+        print(f"{one.metric:<40}{one.value:>9.3f}{peer:>9}  {one.goal:<10}{met}")
+
+
 def write_json(path: Path, results: list[Result]) -> None:
     """Results for machines: ``{"results": [{"metric", "value", "peer", "goal", "met"}]}``."""
     content = {"results": [asdict(result) for result in results]}

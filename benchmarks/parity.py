@@ -1,0 +1,159 @@
+"""How far the staged run is from diffusers' own pipelines: ``python -m benchmarks.parity``.
+
+Both run the demo model in float32 on the CPU with the same list of generators; the figure
+is the maximum absolute difference of the pictures (0..1), and the goal is 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from unclip_graph import UnCLIP
+from unclip_graph.pipelines.embeddings import TextEmbedding
+from unclip_graph.pipelines.images import from_pil
+from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS
+from unclip_graph.pipelines.randomness import generators
+
+from .report import Result, at_most, print_table, write_json
+
+PROMPTS = (
+    "a large red circle on a white background",
+    "a small blue star in the top left on a yellow background",
+    "a green heart, pink background",
+)
+NEGATIVE = "a red circle"
+PRIOR_SCALE, DECODER_SCALE = 2.0, 3.0
+
+
+def reference(folder: Path) -> tuple[Any, Any]:
+    """The prior and the decoder pipeline of diffusers on the same weights."""
+    from diffusers import KandinskyV22CombinedPipeline
+
+    combined = KandinskyV22CombinedPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    pipelines = combined.prior_pipe, combined.decoder_pipe
+    for pipeline in pipelines:
+        pipeline.set_progress_bar_config(disable=True)
+    return pipelines
+
+
+def text_to_image(model: UnCLIP, pipes: tuple[Any, Any], batch: int, steps: int) -> float:
+    """The difference of pictures from text."""
+    prompts = list(PROMPTS[:batch])
+    prior = pipes[0](
+        prompts,
+        num_inference_steps=steps,
+        guidance_scale=PRIOR_SCALE,
+        generator=generators(1, batch),
+    )
+    embeds = model.sample_prior(
+        model.encode_text(prompts),
+        steps=steps,
+        guidance_scale=PRIOR_SCALE,
+        generators=generators(1, batch),
+    )
+    return _pictures_differ(
+        model, pipes[1], (prior.image_embeds, prior.negative_image_embeds), embeds, steps
+    )
+
+
+def with_negative_prompt(model: UnCLIP, pipes: tuple[Any, Any], batch: int, steps: int) -> float:
+    """The difference of pictures from text with a negative prompt."""
+    prompts, negative = list(PROMPTS[:batch]), [NEGATIVE] * batch
+    # The reference encodes all in one batch; two batches round differently (below 2e-4).
+    texts = model.encode_text(prompts + negative)
+    prior = pipes[0](
+        prompts,
+        negative_prompt=negative,
+        num_inference_steps=steps,
+        guidance_scale=PRIOR_SCALE,
+        generator=generators(1, 2 * batch),
+    )
+    embeds = model.sample_prior(
+        _rows(texts, slice(batch)),
+        _rows(texts, slice(batch, None)),
+        steps=steps,
+        guidance_scale=PRIOR_SCALE,
+        generators=generators(1, 2 * batch),
+    )
+    return _pictures_differ(
+        model, pipes[1], (prior.image_embeds, prior.negative_image_embeds), embeds, steps
+    )
+
+
+def image_variation(model: UnCLIP, pipes: tuple[Any, Any], batch: int, steps: int) -> float:
+    """The difference of pictures from a picture's embedding."""
+    (picture,) = model.generate_images(PROMPTS[0], seed=3, prior_steps=steps, steps=steps)
+    tower = pipes[0].image_encoder
+    pixels = (from_pil(picture).permute(0, 3, 1, 2) - 0.5) / 0.5
+    with torch.no_grad():
+        expected = tower(pixels).image_embeds.repeat(batch, 1)
+    found = model.encode_image(picture).repeated(batch)
+    null = pipes[0].get_zero_embed(batch)
+    return _pictures_differ(model, pipes[1], (expected, null), (found, None), steps)
+
+
+def _rows(text: TextEmbedding, part: slice) -> TextEmbedding:
+    return TextEmbedding(
+        text.pooled[part], text.tokens[part], text.mask[part], text.space, text.prompts[part]
+    )
+
+
+def _pictures_differ(
+    model: UnCLIP, pipe: Any, expected: tuple[Any, Any], found: tuple[Any, Any], steps: int
+) -> float:
+    batch, edge = len(expected[0]), 64
+    theirs = pipe(
+        *expected,
+        height=edge,
+        width=edge,
+        num_inference_steps=steps,
+        guidance_scale=DECODER_SCALE,
+        generator=generators(2, batch),
+        output_type="np",
+    ).images
+    ours = model.stages.decoder.decode(
+        *found,
+        height=edge,
+        width=edge,
+        steps=steps,
+        guidance_scale=DECODER_SCALE,
+        generators=generators(2, batch),
+    )
+    return float((ours - torch.from_numpy(theirs)).abs().max())
+
+
+MODES = {
+    "text to image": text_to_image,
+    "with negative prompt": with_negative_prompt,
+    "image variation": image_variation,
+}
+
+
+def main() -> None:
+    """Compare every mode and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer steps")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    folder = PACKAGE_MODELS / DEMO_MODEL
+    model = UnCLIP.from_pretrained(folder, device="cpu", dtype="float32")
+    pipes = reference(folder)
+    steps = 5 if arguments.quick else 25
+    results: list[Result] = [
+        at_most(f"{name}, batch of {batch}, {steps} steps", mode(model, pipes, batch, steps), 0)
+        for name, mode in MODES.items()
+        for batch in (1, 3)
+    ]
+    print("maximum absolute difference of the pictures from diffusers' pipelines")
+    print_table(results)
+    if arguments.json:
+        write_json(arguments.json, results)
+
+
+if __name__ == "__main__":
+    main()

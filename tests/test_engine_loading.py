@@ -1,0 +1,169 @@
+"""Finding and opening model folders, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from unclip_graph.pipelines.errors import ModelError, UnclipError
+from unclip_graph.pipelines.loading import DEMO_MODEL, find_models, load_model, resolve
+
+VISION = "prior_image_encoder/model.safetensors"
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+def use_decoder(folder):
+    stages = load_model(folder, device="cpu")
+    image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    return stages.decoder.decode(image, null, steps=1)
+
+
+def test_models_are_found_by_relative_name(tiny_model, tiny_pair):
+    assert find_models([tiny_model.parent]) == ["tiny", "tiny-2-2-decoder", "tiny-2-2-prior"]
+    assert resolve("tiny", [tiny_model.parent]) == tiny_model.resolve()
+
+
+@pytest.mark.parametrize("name", ["../tiny", "gone", "/etc"])
+def test_names_that_lead_elsewhere_are_refused(tiny_model, name):
+    with pytest.raises(ModelError, match="No model folder"):
+        resolve(name, [tiny_model.parent / "sub", tiny_model.parent])
+
+
+def test_same_folder_shares_its_weights(tiny_model):
+    assert load_model(tiny_model) is load_model(str(tiny_model))
+
+
+def test_decoder_folder_finds_the_prior_beside_it(tiny_pair):
+    assert use_decoder(tiny_pair[1]).shape == (1, 16, 16, 3)
+
+
+def test_stage_that_the_folder_lacks_says_so(tiny_pair, tmp_path):
+    alone = shutil.copytree(tiny_pair[1], tmp_path / "alone")
+    with pytest.raises(ModelError, match="'alone' has no prior; load a folder that has one"):
+        load_model(alone).prior.sample(None)
+    with pytest.raises(ModelError, match="has no decoder"):
+        load_model(tiny_pair[0]).decoder.decode(None)
+
+
+def test_folder_that_is_no_model(tmp_path):
+    with pytest.raises(ModelError, match=r"is no model folder: it has no model_index\.json"):
+        load_model(tmp_path)
+
+
+def test_folder_of_another_family(tiny_copy):
+    (tiny_copy / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    with pytest.raises(ModelError, match="A StableDiffusionPipeline is of no unCLIP family"):
+        load_model(tiny_copy)
+    assert find_models([tiny_copy.parent]) == []
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\x00\x01"])
+def test_index_that_is_not_json(tiny_copy, content):
+    (tiny_copy / "model_index.json").write_text(content)
+    with pytest.raises(ModelError, match="Copy the file again"):
+        load_model(tiny_copy)
+
+
+def test_missing_weights(tiny_copy):
+    (tiny_copy / UNET).unlink()
+    with pytest.raises(ModelError, match=r"unet holds no \*\.safetensors weights"):
+        use_decoder(tiny_copy)
+
+
+def test_weights_cut_short(tiny_copy):
+    whole = (tiny_copy / UNET).read_bytes()
+    (tiny_copy / UNET).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="corrupt or cut short"):
+        use_decoder(tiny_copy)
+
+
+def test_weights_of_another_shape_name_key_wanted_and_found(tiny_copy):
+    weights = load_file(tiny_copy / UNET)
+    weights["conv_in.bias"] = torch.zeros(5)
+    save_file(weights, tiny_copy / UNET)
+    with pytest.raises(ModelError, match=r"conv_in\.bias has shape \[5\], .* wants \[32\]"):
+        use_decoder(tiny_copy)
+
+
+def test_weights_that_lack_a_tensor(tiny_copy):
+    weights = load_file(tiny_copy / UNET)
+    del weights["conv_in.bias"]
+    save_file(weights, tiny_copy / UNET)
+    with pytest.raises(ModelError, match=r"lack 1 tensors .*conv_in\.bias"):
+        use_decoder(tiny_copy)
+
+
+def test_component_of_another_class(tiny_copy):
+    config = tiny_copy / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"_class_name": "Evil"}))
+    with pytest.raises(ModelError, match="holds a Evil, wanted a UNet2DConditionModel"):
+        use_decoder(tiny_copy)
+
+
+def test_pickled_weights_are_refused_unless_allowed(tiny_copy):
+    weights = load_file(tiny_copy / UNET)
+    (tiny_copy / UNET).unlink()
+    torch.save(weights, tiny_copy / "unet" / "diffusion_pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"is a pickle.*allow_pickle=True"):
+        use_decoder(tiny_copy)
+    stages = load_model(tiny_copy, device="cpu", allow_pickle=True)
+    image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    assert stages.decoder.decode(image, null, steps=1).shape == (1, 16, 16, 3)
+
+
+def test_half_precision_variant_is_read(tiny_copy, tiny_model):
+    for path in list(tiny_copy.rglob("*.safetensors")):
+        half = {key: value.half() for key, value in load_file(path).items()}
+        save_file(half, path.with_suffix(".fp16.safetensors"))
+        path.unlink()
+    assert load_model(tiny_copy).prior.space == load_model(tiny_model).prior.space
+    assert use_decoder(tiny_copy).isfinite().all()
+
+
+def test_sharded_weights_are_read(tiny_copy, tiny_model):
+    weights = load_file(tiny_copy / UNET)
+    (tiny_copy / UNET).unlink()
+    names = sorted(weights)
+    shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for file, keys in shards.items():
+        save_file({key: weights[key] for key in keys}, tiny_copy / "unet" / file)
+    index = {"weight_map": {key: file for file, keys in shards.items() for key in keys}}
+    path = tiny_copy / "unet" / "diffusion_pytorch_model.safetensors.index.json"
+    path.write_text(json.dumps({"metadata": {}} | index))
+    assert use_decoder(tiny_copy).equal(use_decoder(tiny_model))
+
+
+def test_shard_index_that_leads_outside(tiny_copy):
+    (tiny_copy / UNET).unlink()
+    path = tiny_copy / "unet" / "diffusion_pytorch_model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": {"conv_in.bias": "../../secret.safetensors"}}))
+    with pytest.raises(ModelError, match="names files outside its folder"):
+        use_decoder(tiny_copy)
+
+
+def test_retrained_encoder_is_another_space(tiny_copy, tiny_model):
+    weights = load_file(tiny_copy / VISION)
+    weights["visual_projection.weight"] += 0.1
+    save_file(weights, tiny_copy / VISION)
+    assert load_model(tiny_copy).prior.space != load_model(tiny_model).prior.space
+
+
+def test_device_that_is_not_there(tiny_model):
+    missing = "mps" if not torch.backends.mps.is_available() else "cuda"
+    stages = load_model(tiny_model, device=missing)
+    with pytest.raises(UnclipError, match=f"The device '{missing}' is not available"):
+        stages.text_encoder.encode(["red"])
+
+
+def test_bfloat16_runs_on_a_cpu(tiny_model):
+    stages = load_model(tiny_model, device="cpu", dtype="bfloat16")
+    image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    pictures = stages.decoder.decode(image, null, steps=2)
+    assert pictures.dtype == torch.float32 and pictures.isfinite().all()
+
+
+def test_demo_model_is_found_under_its_name():
+    from unclip_graph.nodes.host import PlainHost
+
+    assert DEMO_MODEL in find_models(PlainHost().model_roots())

@@ -1,0 +1,91 @@
+"""UnCLIP as a library, and pictures in and out."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from unclip_graph import UnCLIP
+from unclip_graph.pipelines.errors import UnclipWarning
+from unclip_graph.pipelines.images import clip_pixels, from_pil, to_pil
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return UnCLIP.from_pretrained(tiny_model, device="cpu")
+
+
+def picture(width, height, mode="RGB"):
+    rng = np.random.default_rng(0)
+    channels = {"L": (), "RGB": (3,), "RGBA": (4,)}[mode]
+    return Image.fromarray(rng.integers(0, 256, (height, width, *channels), np.uint8))
+
+
+def test_text_becomes_pictures(model):
+    four = model.generate_images("a red heart", num_images=4, seed=1, prior_steps=2, steps=2)
+    assert [p.size for p in four] == [(16, 16)] * 4
+    assert len({p.tobytes() for p in four}) == 4
+
+
+def test_negative_prompt_has_an_effect(model):
+    settings = {"seed": 1, "prior_steps": 2, "steps": 2}
+    (plain,) = model.generate_images("a red heart", **settings)
+    (other,) = model.generate_images("a red heart", "blue", **settings)
+    assert plain.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_picture_of_any_mode_is_varied(model, mode):
+    assert len(model.vary(picture(40, 20, mode), num_images=2, steps=2)) == 2
+
+
+def test_picture_is_edited(model):
+    source = picture(32, 32)
+    (same,) = model.edit(source, to="a blue heart", source="a red heart", amount=0, steps=2)
+    (kept,) = model.vary(source, steps=2)
+    (edited,) = model.edit(source, to="a blue heart", source="a red heart", steps=2)
+    assert same.tobytes() == kept.tobytes() != edited.tobytes()
+
+
+def test_empty_prompt_is_allowed(model):
+    assert model.generate_images("", prior_steps=2, steps=1)
+
+
+def test_long_prompt_is_cut_with_a_warning(model):
+    with pytest.warns(UnclipWarning, match=r"it has 40000 tokens, this model reads the first 14"):
+        model.encode_text("word " * 10_000)
+
+
+def test_unclip_is_there_without_importing_torch_first():
+    code = "import sys, unclip_graph; assert 'torch' not in sys.modules; unclip_graph.UnCLIP"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_transparency_becomes_white():
+    clear = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
+    assert from_pil(clear).eq(1).all()
+
+
+def test_pictures_survive_the_way_through_tensors():
+    original = picture(5, 3)
+    assert to_pil(from_pil(original))[0].tobytes() == original.tobytes()
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 48), (33, 101), (20, 20)])
+def test_preprocessing_equals_transformers(size):
+    from transformers import CLIPImageProcessor
+
+    config = {
+        "crop_size": {"height": 32, "width": 32},
+        "size": {"shortest_edge": 32},
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+    }
+    source = picture(*size)
+    expected = CLIPImageProcessor(**config)(source, return_tensors="pt").pixel_values
+    one_level = 1 / 255 / 0.26
+    found = clip_pixels(from_pil(source), config)
+    assert found.shape == expected.shape
+    assert (found - torch.as_tensor(expected)).abs().max() <= one_level
