@@ -64,8 +64,13 @@ class ComfyHost:
         return "auto"
 
     def warn(self, message: str) -> None:
-        """A line in ComfyUI's log."""
+        """A line in ComfyUI's log, and on the running node."""
+        from server import PromptServer
+
         logging.getLogger(__name__).warning("[unCLIP] %s", message)
+        server = PromptServer.instance
+        if server.last_node_id is not None:
+            server.send_progress_text(f"⚠ {message}", server.last_node_id)
 
 
 def install() -> None:

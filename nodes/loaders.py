@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from ..pipelines.errors import UnclipError
@@ -17,12 +18,16 @@ def _models() -> list[str]:
 
 
 def _stamp(model: str, **others: Any) -> str:
-    """Changes when the model folder does, so that retrained weights are loaded again."""
+    """Changes when the model folder does, so that retrained weights are loaded again.
+
+    A digest, because ComfyUI writes it into pictures, where a person's folders have no place.
+    """
     try:
         folder = resolve(model, host.current().model_roots())
     except UnclipError:
         return model
-    return f"{folder} {(folder / INDEX).stat().st_mtime_ns}"
+    state = f"{folder} {(folder / INDEX).stat().st_mtime_ns}"
+    return hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 @node(

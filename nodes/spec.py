@@ -12,6 +12,7 @@ from typing import Any
 
 from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
 from ..pipelines.errors import UnclipError
+from ..pipelines.stages import MissingStage
 
 TEXT_ENCODER = "UNCLIP_TEXT_ENCODER"
 PRIOR = "UNCLIP_PRIOR"
@@ -21,7 +22,9 @@ TEXT_EMBED = "UNCLIP_TEXT_EMBED"
 IMAGE_EMBED = "UNCLIP_IMAGE_EMBED"
 IMAGE = "IMAGE"
 
-_CARRIES: dict[Any, type] = {TEXT_EMBED: TextEmbedding, IMAGE_EMBED: ImageEmbedding}
+_EMBEDDINGS: dict[Any, type] = {TEXT_EMBED: TextEmbedding, IMAGE_EMBED: ImageEmbedding}
+# What a node calls on the model in a socket.
+_STAGES = {TEXT_ENCODER: "encode", PRIOR: "sample", IMAGE_ENCODER: "encode", DECODER: "decode"}
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,25 @@ def _v1_class(
 def _check_sockets(spec: NodeSpec, values: dict[str, Any]) -> None:
     """Other packs may put anything into a socket; say what came and what is wanted."""
     for one in spec.inputs:
-        wanted = _CARRIES.get(one.type)
         value = values.get(one.name)
-        if wanted is None or (value is None and one.optional) or isinstance(value, wanted):
-            continue
-        raise UnclipError(
-            f"{spec.title}: the input {one.name} wants a {wanted.__name__}, "
-            f"found a {type(value).__name__}. Wire an output of type {one.type}."
-        )
+        if isinstance(one.type, str) and not (value is None and one.optional):
+            wanted = _wanted_instead(one.type, value)
+            if wanted:
+                raise UnclipError(
+                    f"{spec.title}: the input {one.name} wants {wanted}, "
+                    f"found a {type(value).__name__}. Wire an output of type {one.type}."
+                )
+
+
+def _wanted_instead(socket: str, value: Any) -> str | None:
+    """What a socket wants, if ``value`` is not that."""
+    if socket in _EMBEDDINGS:
+        wanted = _EMBEDDINGS[socket]
+        return None if isinstance(value, wanted) else f"a {wanted.__name__}"
+    if socket in _STAGES:
+        # The class is asked, not the object: a stage that a folder lacks has its own message.
+        fits = isinstance(value, MissingStage) or hasattr(type(value), _STAGES[socket])
+        return None if fits else "a stage of a loaded model"
+    if socket == IMAGE:
+        return None if hasattr(value, "ndim") else "pictures"
+    return None

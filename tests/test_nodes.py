@@ -157,6 +157,19 @@ def test_wrong_object_in_a_socket_is_named(on_tiny_models):
     _, prior, *_ = call("UnCLIPLoader", model="tiny")
     with pytest.raises(UnclipError, match="text_embed wants a TextEmbedding, found a str"):
         imagine(prior, "a red heart")
+    with pytest.raises(UnclipError, match="prior wants a stage of a loaded model, found a str"):
+        imagine("tiny", None)
+    _, _, image_encoder, _ = call("UnCLIPLoader", model="tiny")
+    with pytest.raises(UnclipError, match="image wants pictures, found a dict"):
+        call("UnCLIPImageEncode", image_encoder=image_encoder, image={"samples": 1})
+
+
+def test_stage_that_a_folder_lacks_says_where_to_get_it(on_tiny_models):
+    text_encoder, prior, _, decoder = call("UnCLIPLoader", model="tiny-2-2-prior")
+    (text,) = call("UnCLIPTextEncode", text_encoder=text_encoder, text="red")
+    embed, _ = imagine(prior, text)
+    with pytest.raises(UnclipError, match="no decoder; load a folder that has one"):
+        draw(decoder, embed)
 
 
 def test_embedding_of_another_model_is_refused_by_name(on_tiny_models):

@@ -1,0 +1,152 @@
+"""The pack in a real ComfyUI, which the environment variable COMFYUI_PATH names.
+
+COMFYUI_PYTHON is the interpreter it runs in, if not this one. Its own folders stay as they
+are: models, inputs, outputs and packs are those of a temporary folder.
+"""
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from unclip_graph.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "example_workflows"
+PACK = "unclip-graph"
+START_SECONDS = 180
+RUN_SECONDS = 300
+
+pytestmark = pytest.mark.skipif(
+    "COMFYUI_PATH" not in os.environ,
+    reason="set COMFYUI_PATH to a ComfyUI checkout (and COMFYUI_PYTHON to its interpreter)",
+)
+
+
+class Server:
+    """A running ComfyUI."""
+
+    def __init__(self, port: int, base: Path):
+        self.url = f"http://127.0.0.1:{port}"
+        self.base = base
+
+    def get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return answer.read()
+
+    def get_json(self, path: str):
+        return json.loads(self.get(path))
+
+    def queue(self, prompt: dict) -> str:
+        body = json.dumps({"prompt": prompt}).encode()
+        request = urllib.request.Request(
+            f"{self.url}/prompt", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["prompt_id"]
+
+    def result(self, prompt_id: str) -> dict:
+        """The history entry of a prompt that has ended."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            history = self.get_json(f"/history/{prompt_id}")
+            if prompt_id in history:
+                return history[prompt_id]
+            time.sleep(0.3)
+        raise TimeoutError(f"the prompt has not ended in {RUN_SECONDS} s")
+
+
+@pytest.fixture(scope="module")
+def comfyui(tmp_path_factory):
+    base = tmp_path_factory.mktemp("comfyui")
+    for name in ("custom_nodes", "input", "output", "models/unclip"):
+        (base / name).mkdir(parents=True)
+    (base / "custom_nodes" / PACK).symlink_to(ROOT, target_is_directory=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    checkout = Path(os.environ["COMFYUI_PATH"])
+    python = os.environ.get("COMFYUI_PYTHON", sys.executable)
+    flags = ["--cpu", "--disable-auto-launch", "--listen", "127.0.0.1", "--port", str(port)]
+    places = ["--base-directory", str(base), "--database-url", "sqlite:///:memory:"]
+    log = base / "log.txt"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [python, "main.py", *flags, *places], cwd=checkout, stdout=stream, stderr=stream
+        )
+    server = Server(port, base)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                server.get("/queue")
+                break
+            except urllib.error.URLError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"ComfyUI did not start:\n{log.read_text()[-3000:]}")
+                time.sleep(0.5)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def test_every_node_has_its_place_in_the_menu(comfyui):
+    known = comfyui.get_json("/object_info")
+    for name, cls in NODE_CLASS_MAPPINGS.items():
+        assert known[name]["category"] == cls.CATEGORY
+        assert known[name]["display_name"] == NODE_DISPLAY_NAME_MAPPINGS[name]
+        assert known[name]["description"] == cls.DESCRIPTION
+    assert known["UnCLIPLoader"]["input"]["required"]["model"][0] == ["demo"]
+
+
+def test_help_pages_and_templates_are_served(comfyui):
+    for name in NODE_CLASS_MAPPINGS:
+        page = comfyui.get(f"/extensions/{PACK}/docs/{name}.md")
+        assert page == (ROOT / "web" / "docs" / f"{name}.md").read_bytes()
+    templates = comfyui.get_json("/workflow_templates")[PACK]
+    assert {"text_to_image", "image_variation", "text_diff_edit"} <= set(templates)
+    for name in templates:
+        picture = comfyui.get(f"/api/workflow_templates/{PACK}/{name}.jpg")
+        assert Image.open(io.BytesIO(picture)).format == "JPEG"
+
+
+@pytest.mark.parametrize("name", ["text_to_image", "image_variation", "text_diff_edit"])
+def test_examples_draw_pictures(comfyui, name):
+    prompt = json.loads((EXAMPLES / "api" / f"{name}.json").read_text("utf-8"))
+    for node in prompt.values():
+        if "steps" in node["inputs"]:
+            node["inputs"]["steps"] = 4
+    result = comfyui.result(comfyui.queue(prompt))
+    assert result["status"]["status_str"] == "success", result["status"]["messages"]
+    pictures = [image for out in result["outputs"].values() for image in out["images"]]
+    assert len(pictures) == (4 if name == "image_variation" else 1)
+    for entry in pictures:
+        data = comfyui.get(f"/view?{urllib.parse.urlencode(entry)}")
+        with Image.open(io.BytesIO(data)) as picture:
+            assert picture.size == (64, 64)
+            assert json.loads(picture.text["prompt"]) == prompt
+
+
+def test_a_folder_in_models_unclip_is_listed(comfyui, tiny_model):
+    (comfyui.base / "models" / "unclip" / "tiny").symlink_to(tiny_model)
+    loader = comfyui.get_json("/object_info/UnCLIPLoader")["UnCLIPLoader"]
+    assert loader["input"]["required"]["model"][0] == ["demo", "tiny"]
+
+
+def test_a_wrong_number_is_refused_before_anything_runs(comfyui):
+    prompt = json.loads((EXAMPLES / "api" / "text_to_image.json").read_text("utf-8"))
+    prior = next(node for node in prompt.values() if node["class_type"] == "UnCLIPPrior")
+    prior["inputs"]["steps"] = 0
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        comfyui.queue(prompt)
+    assert "steps" in refused.value.read().decode()
