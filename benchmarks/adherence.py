@@ -249,7 +249,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     model = UnCLIP.from_pretrained(options.model)
     results = singles(model, 48 if options.quick else 240, unseen=not options.seen)
-    results += edits(model, 4 if options.quick else 16)
+    results += edits(model, 3 if options.quick else 16)
     missed = [result.metric for result in results if result.met is False]
     print("goals missed: " + ", ".join(missed) if missed else "all goals met")
     if options.json:
