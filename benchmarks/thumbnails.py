@@ -1,0 +1,63 @@
+"""The templates' pictures: ``python -m benchmarks.thumbnails`` runs the example workflows.
+
+Beside each ``example_workflows/NAME.json`` it writes ``NAME.jpg``: the picture that the
+workflow starts from, if there is one, and the pictures it draws with its own settings.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+from unclip_graph.headless.runner import EXAMPLES, Runner, example_names
+
+EDGE, GAP = 400, 8
+BACKDROP = "#888"
+
+
+def starting_pictures(prompt: dict) -> list[Path]:
+    """The files that LoadImage nodes read."""
+    names = (
+        node["inputs"]["image"] for node in prompt.values() if node["class_type"] == "LoadImage"
+    )
+    return [EXAMPLES / "input" / name for name in names]
+
+
+def mosaic(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Pictures in square tiles, row by row, ``EDGE`` wide in all."""
+    rows = -(-len(pictures) // columns)
+    tile = (EDGE - GAP * (columns - 1)) // columns
+    step = tile + GAP
+    canvas = Image.new("RGB", (columns * step - GAP, rows * step - GAP), BACKDROP)
+    for i, picture in enumerate(pictures):
+        small = picture.convert("RGB").resize((tile, tile), Image.Resampling.BICUBIC)
+        canvas.paste(small, (i % columns * step, i // columns * step))
+    return canvas
+
+
+def thumbnail(before: Sequence[Image.Image], after: Sequence[Image.Image]) -> Image.Image:
+    """Start and results: the results as a square mosaic, with the start on its left."""
+    side = 1 if len(after) == 1 else 2
+    result = mosaic(after, side)
+    if not before:
+        return result
+    return mosaic([before[0], result], 2)
+
+
+def main() -> None:
+    """Draw and write every thumbnail."""
+    with tempfile.TemporaryDirectory() as folder:
+        runner = Runner(output=Path(folder))
+        for name in example_names():
+            outcome = runner.run(name)
+            before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
+            after = [Image.open(path) for path in outcome.files]
+            file = EXAMPLES / f"{name}.jpg"
+            thumbnail(before, after).save(file, quality=90, optimize=True)
+            print(f"wrote {file.name}")
+
+
+if __name__ == "__main__":
+    main()
