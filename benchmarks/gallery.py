@@ -66,7 +66,7 @@ def main() -> None:
     for source, target in EDITS:
         (picture,) = model.generate_images(source, num_images=1, seed=SEED)
         (edited,) = model.edit(picture, to=target, source=source, seed=SEED)
-        tiles += [tile(picture, source), tile(edited, f"edit → {target}")]
+        tiles += [tile(picture, source), tile(edited, f"edit: {target}")]
     grid(tiles).save(out, optimize=True)
     print(f"wrote {out}")
 
