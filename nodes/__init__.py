@@ -1,7 +1,12 @@
 """The stages of unCLIP as graph nodes: one file a stage."""
 
-from . import decode, image_encode, latent_edit, loaders, prior, text_encode
-from .spec import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from . import decode, image_encode, latent_edit, loaders, prior, spec, text_encode
+
+# Node menus keep this order, so the stages stand in it as they follow each other.
+NODE_CLASS_MAPPINGS = dict(
+    sorted(spec.NODE_CLASS_MAPPINGS.items(), key=lambda item: item[1].SPEC.stage)
+)
+NODE_DISPLAY_NAME_MAPPINGS = spec.NODE_DISPLAY_NAME_MAPPINGS
 
 __all__ = [
     "NODE_CLASS_MAPPINGS",

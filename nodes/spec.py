@@ -71,7 +71,7 @@ class NodeSpec:
     aliases: tuple[str, ...]
 
 
-NODE_CLASS_MAPPINGS: dict[str, type] = {}
+NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {}
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
 
 

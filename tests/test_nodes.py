@@ -37,6 +37,12 @@ def test_pack_loads_from_a_folder_of_any_name_without_heavy_imports(tmp_path):
     assert done.stdout.strip() == f"{NODES} ./web"
 
 
+def test_stages_follow_each_other_in_the_menu():
+    stages = [cls.CATEGORY for cls in NODE_CLASS_MAPPINGS.values()]
+    assert stages == sorted(stages)
+    assert stages[0] == "unCLIP/0 load" and stages[-1] == "unCLIP/5 decode"
+
+
 @pytest.mark.parametrize("name", NODES)
 def test_node_is_described_where_it_is_used(name):
     cls = NODE_CLASS_MAPPINGS[name]
