@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from ..pipelines.errors import UnclipError
-from ..pipelines.loading import DEMO_MODEL, INDEX, find_models, load_model, resolve
+from ..pipelines.loading import DEMO_MODEL, find_models, fingerprint, load_model, resolve
 from ..pipelines.memory import DEVICES, DTYPES
 from . import host
 from .spec import DECODER, IMAGE_ENCODER, PRIOR, TEXT_ENCODER, Input, Output, node
@@ -18,16 +17,11 @@ def _models() -> list[str]:
 
 
 def _stamp(model: str, **others: Any) -> str:
-    """Changes when the model folder does, so that retrained weights are loaded again.
-
-    A digest, because ComfyUI writes it into pictures, where a person's folders have no place.
-    """
+    """Changes when the model folder does, so that retrained weights are loaded again."""
     try:
-        folder = resolve(model, host.current().model_roots())
+        return fingerprint(resolve(model, host.current().model_roots()))
     except UnclipError:
         return model
-    state = f"{folder} {(folder / INDEX).stat().st_mtime_ns}"
-    return hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 @node(

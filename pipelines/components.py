@@ -57,8 +57,11 @@ def weight_files(folder: Path) -> list[Path]:
     """
     for variant in ("", ".fp16"):
         for index in sorted(folder.glob(f"*.safetensors.index{variant}.json")):
-            names = sorted(set(read_json(index).get("weight_map", {}).values()))
-            if any(Path(str(name)).name != name for name in names):
+            weight_map = read_json(index).get("weight_map")
+            if not isinstance(weight_map, dict):
+                raise ModelError(f"{index} has no weight_map. Copy the file again.")
+            names = sorted(set(map(str, weight_map.values())))
+            if any(Path(name).name != name for name in names):
                 raise ModelError(f"{index} names files outside its folder; do not use this model.")
             return [folder / name for name in names]
         for stem in ("model", "diffusion_pytorch_model"):
@@ -85,6 +88,30 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise ModelError(
             f"{path} is corrupt or cut short ({error}). Download or copy it again."
         ) from error
+
+
+def read_tensor(path: Path, key: str) -> torch.Tensor | None:
+    """One tensor of a weights file, or None if it has no such key.
+
+    A pickle is read without running what it holds.
+
+    Raises:
+        ModelError: the file is missing, cut short or of another format.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        if key not in tensor_shapes(path):
+            return None
+        with safe_open(path, "pt") as file:
+            found: torch.Tensor = file.get_tensor(key)
+        return found
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True).get(key)
+    except Exception as error:  # pickle raises whatever its content makes it raise
+        raise ModelError(f"{path} is corrupt or holds more than weights ({error}).") from error
 
 
 @contextmanager
@@ -146,9 +173,12 @@ class Component:
     def _loaded(self) -> Any:
         module, config_class = _CLASSES[self.class_name]
         cls = getattr(import_module(module), self.class_name)
-        pickled = self._check_weights(cls, config_class)
+        files = self.weight_files()
+        pickled = files[0].suffix != ".safetensors"
+        if not pickled:
+            self._check_shapes(files, cls, config_class)
         options: dict[str, Any] = {"use_safetensors": not pickled, "local_files_only": True}
-        if not pickled and ".fp16." in weight_files(self.folder)[0].name:
+        if ".fp16" in files[0].name:
             options["variant"] = "fp16"
         if config_class is None:
             from diffusers.utils.import_utils import is_accelerate_available
@@ -175,19 +205,27 @@ class Component:
             model = model.to(self.dtype)
         return model.to(self.device).eval().requires_grad_(False)
 
-    def _check_weights(self, cls: Any, config_class: str | None) -> bool:
-        """Refuse what cannot load; true when only pickled weights exist and are allowed."""
+    def weight_files(self) -> list[Path]:
+        """Its safetensors files, or its pickled ones if there are no others.
+
+        Raises:
+            ModelError: no weights, or only pickled ones and those are not allowed.
+        """
         files = weight_files(self.folder)
-        if not files:
-            pickles = [path for pattern in _PICKLES for path in self.folder.glob(pattern)]
-            if pickles and self._allow_pickle:
-                return True
-            if pickles:
-                raise ModelError(
-                    f"{pickles[0]} is a pickle, which can run code when it is read. Convert it to "
-                    "safetensors, or pass allow_pickle=True if you trust where it came from."
-                )
+        if files:
+            return files
+        pickles = sorted(path for pattern in _PICKLES for path in self.folder.glob(pattern))
+        if not pickles:
             raise ModelError(f"{self.folder} holds no *.safetensors weights; copy them there.")
+        if not self._allow_pickle:
+            raise ModelError(
+                f"{pickles[0]} is a pickle, which can run code when it is read. Convert it to "
+                "safetensors, or pass allow_pickle=True if you trust where it came from."
+            )
+        return pickles
+
+    def _check_shapes(self, files: list[Path], cls: Any, config_class: str | None) -> None:
+        """Refuse weights that do not fit the configuration, naming the first such tensor."""
         found: dict[str, tuple[int, ...]] = {}
         for path in files:
             found |= tensor_shapes(path)
@@ -197,7 +235,6 @@ class Component:
                     f"{self.folder}: {key} has shape {list(found[key])}, the configuration wants "
                     f"{list(wanted)}. Weights and config.json belong to different models."
                 )
-        return False
 
     def _wanted_shapes(self, cls: Any, config_class: str | None) -> dict[str, tuple[int, ...]]:
         import torch

@@ -34,10 +34,14 @@ def slerp(start: Tensor, end: Tensor, t: float | Tensor) -> Tensor:
     Raises:
         UnclipError: two vectors are opposite, so that every great circle joins them.
     """
-    cosine = (start * end).sum(-1, keepdim=True).clamp(-1, 1)
-    angle = cosine.acos()
+    # Kahan's formula: acos would lose half the digits near 0 and π.
+    chord, other = (
+        (start - end).norm(dim=-1, keepdim=True),
+        (start + end).norm(dim=-1, keepdim=True),
+    )
+    angle = 2 * torch.atan2(chord, other)
     sine = angle.sin()
-    if ((sine < MIN_SINE) & (cosine < 0)).any():
+    if ((sine < MIN_SINE) & (chord > other)).any():
         raise UnclipError(
             "The two embeddings point in opposite directions: there is no single shortest arc "
             "between them. Go through a third embedding, or blend linearly."
@@ -58,9 +62,12 @@ def text_diff(
     pair one to one, or one broadcasts.
 
     Raises:
-        UnclipError: the two texts have the same embedding, or batches do not pair.
+        UnclipError: ``amount`` is not in 0..1, the two texts have the same embedding, or
+            batches do not pair.
         SpaceMismatchError: the embeddings do not share a space.
     """
+    if not 0 <= amount <= 1:
+        raise UnclipError(f"Text diff: the amount must be between 0 and 1, found {amount:g}.")
     for text in (source, target):
         image.space.require(text.space, "the image embedding")
     count = paired_size("Text diff", len(image), len(source), len(target))

@@ -50,6 +50,11 @@ def _check(name: str, value: Tensor, ndim: int) -> None:
         )
 
 
+def _check_repeat(size: int, count: int) -> None:
+    if size != 1 or count < 1:
+        raise UnclipError(f"A batch of {size} embeddings cannot become a batch of {count}.")
+
+
 @dataclass(frozen=True)
 class TextEmbedding:
     """What the text tower says of B prompts.
@@ -74,6 +79,7 @@ class TextEmbedding:
         """One prompt broadcast to ``count``; ``count`` prompts are returned as they are."""
         if len(self) == count:
             return self
+        _check_repeat(len(self), count)
         return TextEmbedding(
             self.pooled.expand(count, -1),
             self.tokens.expand(count, -1, -1),
@@ -105,6 +111,7 @@ class ImageEmbedding:
         """One embedding broadcast to ``count``; ``count`` are returned as they are."""
         if len(self) == count:
             return self
+        _check_repeat(len(self), count)
         return ImageEmbedding(self.vectors.expand(count, -1), self.space, self.source)
 
 
@@ -115,7 +122,7 @@ def paired_size(what: str, *sizes: int) -> int:
         UnclipError: the sizes are neither equal nor 1, or one is 0.
     """
     largest = max(sizes)
-    if any(size not in (1, largest) for size in sizes):
+    if largest < 1 or any(size not in (1, largest) for size in sizes):
         raise UnclipError(
             f"{what}: batches of {' and '.join(map(str, sizes))} do not pair; "
             "use equal sizes, or 1 on one side."

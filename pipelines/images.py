@@ -15,10 +15,12 @@ from .errors import UnclipError
 
 def to_pil(images: Tensor) -> list[Image.Image]:
     """[B, H, W, C] in 0..1 (C = 1, 3 or 4) as 8-bit RGB pictures; alpha is dropped."""
-    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
+    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or not images.numel():
         raise UnclipError(
             f"Pictures must be [batch, height, width, 1, 3 or 4], found {list(images.shape)}."
         )
+    if images.isnan().any():
+        raise UnclipError("A picture contains NaN: what made it overflowed. Use dtype float32.")
     levels = (images.detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8)
     rgb = levels.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else levels[..., :3]
     return [Image.fromarray(picture.numpy()) for picture in rgb.contiguous()]
@@ -26,6 +28,10 @@ def to_pil(images: Tensor) -> list[Image.Image]:
 
 def from_pil(image: Image.Image) -> Tensor:
     """A picture of any mode as [1, H, W, 3] in 0..1; transparency becomes white."""
+    if image.mode.startswith("I"):
+        # 16 bits a pixel, which PIL would clip to 8.
+        grey = torch.from_numpy(np.asarray(image).astype(np.float32) / 65535)
+        return grey[None, :, :, None].expand(-1, -1, -1, 3)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)

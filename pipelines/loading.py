@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from functools import lru_cache
@@ -90,11 +91,21 @@ def load_model(
             f"{folder} is no model folder: it has no {INDEX}. "
             "Choose a folder in the diffusers layout."
         )
-    stamp = (folder / INDEX).stat().st_mtime_ns
-    return _open(folder, stamp, device, dtype, allow_pickle)
+    return _open(folder, fingerprint(folder), device, dtype, allow_pickle)
+
+
+def fingerprint(folder: Path) -> str:
+    """Another text after any file of a model folder was replaced, repaired or retrained.
+
+    A digest, because ComfyUI writes it into pictures, where a person's folders have no place.
+    """
+    files = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    stats = ((path, path.stat()) for path in files if path.is_file())
+    state = [f"{path} {stat.st_mtime_ns} {stat.st_size}" for path, stat in stats]
+    return hashlib.sha256("\n".join(state).encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=8)
-def _open(folder: Path, stamp: int, device: str, dtype: str, allow_pickle: bool) -> StageModels:
+def _open(folder: Path, stamp: str, device: str, dtype: str, allow_pickle: bool) -> StageModels:
     index = read_json(folder / INDEX)
     return family_of(index)(folder, index, device, dtype, allow_pickle)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from .errors import UnclipError
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ def sample(
         progress: told of every step; what it raises ends the sampling.
         preview: makes a picture of the sample so far [B, C, ...].
     """
+    if not math.isfinite(guidance_scale):
+        raise UnclipError(f"The guidance scale must be a finite number, found {guidance_scale}.")
     accepted = inspect.signature(scheduler.step).parameters
     extra: dict[str, Any] = {"generator": list(generators)} if "generator" in accepted else {}
     timesteps = scheduler.timesteps

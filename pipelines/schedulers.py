@@ -43,7 +43,8 @@ def make(name: str, config: Mapping[str, Any], allowed: tuple[str, ...]) -> Any:
         allowed: :data:`PRIOR_SCHEDULERS` or :data:`DECODER_SCHEDULERS`.
 
     Raises:
-        UnclipError: an unknown name, or a scheduler class that is not supported.
+        UnclipError: an unknown name, a scheduler class that is not supported, or settings
+            that it cannot use.
     """
     from importlib import import_module
 
@@ -65,7 +66,13 @@ def make(name: str, config: Mapping[str, Any], allowed: tuple[str, ...]) -> Any:
         # How DDPM gets its variance; other samplers would misread a learned one.
         merged.pop("variance_type", None)
     found = getattr(import_module(f"diffusers.schedulers.{module}"), cls)
-    return found.from_config(merged)
+    try:
+        return found.from_config(merged)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise UnclipError(
+            f"{cls} cannot use the model's scheduler_config.json: {error}. "
+            "Choose another scheduler, or copy the file again."
+        ) from error
 
 
 def set_steps(scheduler: Any, steps: int) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .components import Component, tensor_shapes, weight_files
+from .components import Component, read_tensor
 from .embeddings import EmbeddingSpace
 from .errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VIT_BIGG = EmbeddingSpace("openclip-vit-bigg-14", "OpenCLIP ViT-bigG/14", 1280)
 
@@ -27,18 +30,18 @@ def space_of(tower: Component) -> EmbeddingSpace:
     """The space of a CLIP tower, from its configuration and one small tensor.
 
     Raises:
-        ModelError: the tower's weights have no projection.
+        ModelError: no usable weights, or they have no projection.
     """
     config = tower.config
     for space, width, layers in _PUBLISHED[tower.class_name]:
         if _shape(config) == (space.dim, width, layers):
             return space
     key = _PROJECTION[tower.class_name]
-    for path in weight_files(tower.folder):
-        if key in tensor_shapes(path):
-            dim = tensor_shapes(path)[key][0]
-            digest = _digest(path, key)
-            return EmbeddingSpace(f"clip-{digest}", f"CLIP {digest}", dim)
+    for path in tower.weight_files():
+        projection = read_tensor(path, key)
+        if projection is not None:
+            digest = _digest(projection)
+            return EmbeddingSpace(f"clip-{digest}", f"CLIP {digest}", len(projection))
     raise ModelError(f"{tower.folder} has no {key}, so its embedding space is unknown.")
 
 
@@ -50,10 +53,6 @@ def _shape(config: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     )
 
 
-def _digest(path: Any, key: str) -> str:
+def _digest(weights: Tensor) -> str:
     """Equal for float32 and float16 copies of the same weights."""
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        values = file.get_tensor(key).half().numpy()
-    return hashlib.sha256(values.tobytes()).hexdigest()[:12]
+    return hashlib.sha256(weights.half().numpy().tobytes()).hexdigest()[:12]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from . import defaults, edit, images
 from .embeddings import ImageEmbedding, TextEmbedding
+from .errors import UnclipError
 from .loading import DEMO_MODEL, PACKAGE_MODELS, load_model
 from .stages import StageModels
 
@@ -83,6 +84,8 @@ class UnCLIP:
         Each picture has an image embedding of its own. Picture i of a seed is the same
         whatever ``num_images`` is, up to rounding.
         """
+        if num_images < 1:
+            raise UnclipError(f"num_images must be 1 or more, found {num_images}.")
         text = self.encode_text(prompt).repeated(num_images)
         negative = self.encode_text(negative_prompt) if negative_prompt else None
         embeds = self.sample_prior(

@@ -52,6 +52,13 @@ def test_unequal_batches_do_not_pair():
         paired_size("Edit", 3, 5)
 
 
+def test_a_batch_does_not_become_another_batch():
+    assert len(image(X).repeated(3)) == len(text(X).repeated(3)) == 3
+    for embedding in (image(X, Y), text(X, Y)):
+        with pytest.raises(UnclipError, match="batch of 2 embeddings cannot become a batch of 3"):
+            embedding.repeated(3)
+
+
 def test_text_diff_turns_by_a_share_of_the_angle_and_keeps_the_length():
     towards_z = text_diff(image(X), text(Y), text([0.0, 2, 5, 0]), 0.25).vectors
     # The difference is Z, at 90 degrees from X.
@@ -63,6 +70,17 @@ def test_text_diff_turns_by_a_share_of_the_angle_and_keeps_the_length():
 def test_text_diff_by_nothing_changes_nothing():
     before = image(X, Y)
     assert text_diff(before, text(Y), text(Z), 0).vectors.equal(before.vectors)
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.1, math.nan])
+def test_text_diff_amount_out_of_range_is_refused(amount):
+    with pytest.raises(UnclipError, match="amount must be between 0 and 1"):
+        text_diff(image(X), text(Y), text(Z), amount)
+
+
+def test_text_diff_of_a_zero_embedding_is_refused():
+    with pytest.raises(UnclipError, match="The image embedding is zero"):
+        text_diff(image([0.0, 0, 0, 0]), text(Y), text(Z), 0.5)
 
 
 def test_one_text_diff_meets_a_batch():
@@ -88,9 +106,12 @@ def test_slerp_of_nearly_equal_vectors_stays_finite():
     torch.testing.assert_close(slerp(start, start, 0.3), start)
 
 
-def test_slerp_of_opposite_vectors_is_refused():
-    with pytest.raises(UnclipError, match="opposite directions"):
-        slerp(torch.tensor([[1.0, 0]]), torch.tensor([[-1.0, 0]]), 0.5)
+def test_slerp_of_opposite_vectors_is_refused_though_their_lengths_round():
+    for seed in range(20):
+        row = torch.randn(1, 1280, generator=torch.Generator().manual_seed(seed))
+        opposite = row / row.norm(), -2.7 * row / (2.7 * row).norm()
+        with pytest.raises(UnclipError, match="opposite directions"):
+            slerp(*opposite, 0.5)
 
 
 def test_noise_of_a_sample_depends_on_seed_and_index_alone():

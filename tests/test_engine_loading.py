@@ -1,11 +1,14 @@
 """Finding and opening model folders, and what is refused."""
 
+import importlib.util
 import json
 import shutil
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
+from unclip_graph import UnCLIP
 from unclip_graph.pipelines.errors import ModelError, UnclipError
 from unclip_graph.pipelines.loading import DEMO_MODEL, find_models, load_model, resolve
 
@@ -56,6 +59,9 @@ def test_folder_of_another_family(tiny_copy):
     with pytest.raises(ModelError, match="A StableDiffusionPipeline is of no unCLIP family"):
         load_model(tiny_copy)
     assert find_models([tiny_copy.parent]) == []
+    # A custom pipeline of diffusers names its file and its class.
+    (tiny_copy / "model_index.json").write_text('{"_class_name": ["pipeline", "Mine"]}')
+    assert find_models([tiny_copy.parent]) == []
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "\x00\x01"])
@@ -101,13 +107,17 @@ def test_component_of_another_class(tiny_copy):
         use_decoder(tiny_copy)
 
 
-def test_pickled_weights_are_refused_unless_allowed(tiny_copy):
-    weights = load_file(tiny_copy / UNET)
-    (tiny_copy / UNET).unlink()
-    torch.save(weights, tiny_copy / "unet" / "diffusion_pytorch_model.bin")
+@pytest.mark.parametrize(
+    ("file", "pickle"), [(UNET, "diffusion_pytorch_model.bin"), (VISION, "pytorch_model.bin")]
+)
+def test_pickled_weights_are_refused_unless_allowed(tiny_copy, tiny_model, file, pickle):
+    weights = load_file(tiny_copy / file)
+    (tiny_copy / file).unlink()
+    torch.save(weights, (tiny_copy / file).with_name(pickle))
     with pytest.raises(ModelError, match=r"is a pickle.*allow_pickle=True"):
         use_decoder(tiny_copy)
     stages = load_model(tiny_copy, device="cpu", allow_pickle=True)
+    assert stages.prior.space == load_model(tiny_model).prior.space
     image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     assert stages.decoder.decode(image, null, steps=1).shape == (1, 16, 16, 3)
 
@@ -121,16 +131,32 @@ def test_half_precision_variant_is_read(tiny_copy, tiny_model):
     assert use_decoder(tiny_copy).isfinite().all()
 
 
-def test_sharded_weights_are_read(tiny_copy, tiny_model):
-    weights = load_file(tiny_copy / UNET)
-    (tiny_copy / UNET).unlink()
-    names = sorted(weights)
-    shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
-    for file, keys in shards.items():
-        save_file({key: weights[key] for key in keys}, tiny_copy / "unet" / file)
-    index = {"weight_map": {key: file for file, keys in shards.items() for key in keys}}
-    path = tiny_copy / "unet" / "diffusion_pytorch_model.safetensors.index.json"
-    path.write_text(json.dumps({"metadata": {}} | index))
+def shard(weights_file, variant=""):
+    """Replace a weights file by two shards named as the libraries name them."""
+    weights = load_file(weights_file)
+    weights_file.unlink()
+    keys, stem = sorted(weights), weights_file.stem
+    weight_map = {}
+    for i in (1, 2):
+        file = f"{stem}{variant}-0000{i}-of-00002.safetensors"
+        part = {key: weights[key] for key in keys[i - 1 :: 2]}
+        save_file(part, weights_file.with_name(file), metadata={"format": "pt"})
+        weight_map |= dict.fromkeys(part, file)
+    index = weights_file.with_name(f"{stem}.safetensors.index{variant}.json")
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+
+
+# Without accelerate diffusers takes another path, and it is no dependency of the pack.
+@pytest.mark.parametrize("accelerate", [True, False])
+@pytest.mark.parametrize("variant", ["", ".fp16"])
+def test_sharded_weights_are_read(tiny_copy, tiny_model, monkeypatch, accelerate, variant):
+    imports = "diffusers.utils.import_utils"
+    if not accelerate:
+        monkeypatch.setattr(f"{imports}._accelerate_available", False)
+    elif importlib.util.find_spec("accelerate") is None:
+        pytest.skip("accelerate is not installed")
+    for file in (UNET, VISION):
+        shard(tiny_copy / file, variant)
     assert use_decoder(tiny_copy).equal(use_decoder(tiny_model))
 
 
@@ -140,9 +166,50 @@ def test_shard_index_that_leads_outside(tiny_copy):
     path.write_text(json.dumps({"weight_map": {"conv_in.bias": "../../secret.safetensors"}}))
     with pytest.raises(ModelError, match="names files outside its folder"):
         use_decoder(tiny_copy)
+    path.write_text('{"weight_map": []}')
+    with pytest.raises(ModelError, match="has no weight_map"):
+        use_decoder(tiny_copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("prior_tokenizer/vocab.json", "{", "holds no CLIP tokenizer"),
+        ("prior_image_processor/preprocessor_config.json", "{}", "lacks 'size'"),
+        ("scheduler/scheduler_config.json", "{}", "own scheduler None is not supported"),
+        (
+            "scheduler/scheduler_config.json",
+            '{"_class_name": "DDIMScheduler", "beta_schedule": "magic"}',
+            "DDIMScheduler cannot use the model's scheduler_config.json: magic",
+        ),
+    ],
+)
+def test_small_file_that_is_broken_is_named(tiny_copy, file, content, message):
+    (tiny_copy / file).write_text(content)
+    model = UnCLIP.from_pretrained(tiny_copy)
+    with pytest.raises(UnclipError, match=message):
+        model.generate_images("red", prior_steps=2, steps=1)
+        model.vary(Image.new("RGB", (8, 8)), steps=1)
+
+
+def test_tokenizer_without_a_limit_stops_at_the_towers_positions(tiny_copy):
+    config = tiny_copy / "prior_tokenizer" / "tokenizer_config.json"
+    config.write_text('{"tokenizer_class": "CLIPTokenizer"}')
+    assert load_model(tiny_copy).text_encoder.encode(["red"]).mask.shape == (1, 16)
+
+
+def test_broken_autoencoder_is_told_before_sampling(tiny_copy):
+    stages = load_model(tiny_copy, device="cpu")
+    embeds = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    (tiny_copy / "movq" / "diffusion_pytorch_model.safetensors").write_bytes(b"cut")
+    steps = []
+    with pytest.raises(ModelError, match="corrupt or cut short"):
+        stages.decoder.decode(*embeds, steps=2, progress=lambda step, *_: steps.append(step))
+    assert steps == []
 
 
 def test_retrained_encoder_is_another_space(tiny_copy, tiny_model):
+    assert load_model(tiny_copy).prior.space == load_model(tiny_model).prior.space
     weights = load_file(tiny_copy / VISION)
     weights["visual_projection.weight"] += 0.1
     save_file(weights, tiny_copy / VISION)

@@ -90,6 +90,12 @@ def test_steps_out_of_range_are_refused(stages, steps):
         stages.prior.sample(stages.text_encoder.encode(["red"]), steps=steps, scheduler="unclip")
 
 
+@pytest.mark.parametrize("scale", [float("nan"), float("inf")])
+def test_guidance_that_is_no_number_is_refused(stages, embeds, scale):
+    with pytest.raises(UnclipError, match="guidance scale must be a finite number"):
+        stages.decoder.decode(*embeds, steps=1, guidance_scale=scale)
+
+
 def test_unknown_scheduler_lists_the_known(stages):
     with pytest.raises(UnclipError, match="choose one of default, unclip"):
         stages.prior.sample(stages.text_encoder.encode(["red"]), scheduler="magic")

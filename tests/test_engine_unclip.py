@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from unclip_graph import UnCLIP
-from unclip_graph.pipelines.errors import UnclipWarning
+from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
 from unclip_graph.pipelines.images import clip_pixels, from_pil, to_pil
 
 
@@ -61,6 +61,35 @@ def test_long_prompt_is_cut_with_a_warning(model):
 def test_unclip_is_there_without_importing_torch_first():
     code = "import sys, unclip_graph; assert 'torch' not in sys.modules; unclip_graph.UnCLIP"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"), [([], "at least one prompt"), (["\ud83d red"], "half of a character")]
+)
+def test_prompts_that_cannot_be_read_are_refused(model, prompts, message):
+    with pytest.raises(UnclipError, match=message):
+        model.encode_text(prompts)
+
+
+def test_no_pictures_are_refused(model):
+    with pytest.raises(UnclipError, match="num_images must be 1 or more, found 0"):
+        model.generate_images("red", num_images=0)
+    with pytest.raises(UnclipError, match="draws 1 or more pictures"):
+        model.vary(picture(8, 8), num_images=0)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [(torch.full((1, 8, 8, 3), torch.nan), "contains NaN"), (torch.zeros(0, 8, 8, 3), "must be")],
+)
+def test_picture_tensor_without_a_picture_is_refused(model, tensor, message):
+    with pytest.raises(UnclipError, match=message):
+        model.encode_image(tensor)
+
+
+def test_sixteen_bits_are_not_clipped():
+    grey = Image.fromarray(np.full((2, 3), 32768, np.uint16))
+    torch.testing.assert_close(from_pil(grey), torch.full((1, 2, 3, 3), 0.5), atol=1e-4, rtol=0)
 
 
 def test_transparency_becomes_white():

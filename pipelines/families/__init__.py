@@ -25,7 +25,9 @@ _MODULE_OF_PIPELINE = {
 
 def is_supported(index: Mapping[str, Any]) -> bool:
     """Whether some family opens a folder with this ``model_index.json``."""
-    return index.get("_class_name") in _MODULE_OF_PIPELINE
+    name = index.get("_class_name")
+    # Custom pipelines of diffusers have a list here.
+    return isinstance(name, str) and name in _MODULE_OF_PIPELINE
 
 
 def family_of(index: Mapping[str, Any]) -> Build:

@@ -69,6 +69,8 @@ class KandinskyDecoder:
         sources = generators or seeded(seed, total)
         if len(sources) != total:
             raise UnclipError(f"The decoder needs {total} generators, found {len(sources)}.")
+        # The MoVQ is needed last; loaded first, so that a broken one costs no sampling.
+        scale = 2 ** (len(self._movq.model.config.block_out_channels) - 1)
         model = self._unet.model
         device, dtype = self._unet.device, self._unet.dtype
         config = read_json(self._scheduler / "scheduler_config.json")
@@ -84,7 +86,7 @@ class KandinskyDecoder:
             ).sample
             return output[:, :outputs]
 
-        shape = (channels, self._latent_edge(height), self._latent_edge(width))
+        shape = (channels, self._latent_edge(height, scale), self._latent_edge(width, scale))
         latents = sample(
             predict,
             sampler,
@@ -116,18 +118,13 @@ class KandinskyDecoder:
         against = negative.repeated(len(image)).vectors.repeat_interleave(count, dim=0)
         return torch.cat([against, rows])
 
-    @property
-    def _scale(self) -> int:
-        """Pixels a latent, a side."""
-        return int(2 ** (len(self._movq.config["block_out_channels"]) - 1))
-
-    def _latent_edge(self, pixels: int | None) -> int:
-        """Latents for an edge in pixels; the UNet wants a multiple of the scale."""
+    def _latent_edge(self, pixels: int | None, scale: int) -> int:
+        """Latents for an edge in pixels, ``scale`` to a latent; the UNet wants a multiple of it."""
         if pixels is None:
             return int(self._unet.config["sample_size"])
         if pixels < 1:
             raise UnclipError(f"A picture's edge must be at least 1 pixel, found {pixels}.")
-        return -(-pixels // self._scale**2) * self._scale
+        return -(-pixels // scale**2) * scale
 
     def _pixels(self, latents: Tensor) -> Tensor:
         movq = self._movq.model

@@ -13,8 +13,23 @@ from torch import Tensor
 
 from ...components import Component, read_json
 from ...embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
-from ...errors import ModelError, UnclipWarning
+from ...errors import ModelError, UnclipError, UnclipWarning
 from ...images import clip_pixels
+
+# What CLIPTextConfig means when config.json does not say.
+CLIP_POSITIONS = 77
+
+
+def _check_prompts(prompts: Sequence[str]) -> None:
+    if not prompts:
+        raise UnclipError("The text encoder needs at least one prompt; it may be empty.")
+    for prompt in prompts:
+        try:
+            prompt.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UnclipError(
+                f"The prompt has half of a character at position {error.start}; remove it."
+            ) from error
 
 
 class KandinskyTextEncoder:
@@ -30,9 +45,12 @@ class KandinskyTextEncoder:
     def _tokenizer(self) -> Any:
         from transformers import CLIPTokenizer
 
+        if not self._tokenizer_folder.is_dir():
+            raise ModelError(f"{self._tokenizer_folder} is missing; copy the whole model folder.")
         try:
             return CLIPTokenizer.from_pretrained(str(self._tokenizer_folder), local_files_only=True)
-        except (OSError, ValueError) as error:
+        # The tokenizers library raises plain Exception for a corrupt file.
+        except Exception as error:
             raise ModelError(
                 f"{self._tokenizer_folder} holds no CLIP tokenizer: {error}"
             ) from error
@@ -40,7 +58,10 @@ class KandinskyTextEncoder:
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str]) -> TextEmbedding:
         """Embed prompts; one longer than the model reads is cut with an UnclipWarning."""
-        length = self._tokenizer.model_max_length
+        _check_prompts(prompts)
+        # A tokenizer without a configuration knows no limit.
+        positions = self._tower.config.get("max_position_embeddings", CLIP_POSITIONS)
+        length = min(self._tokenizer.model_max_length, positions)
         inputs = self._tokenizer(
             list(prompts),
             padding="max_length",
@@ -91,7 +112,12 @@ class KandinskyImageEncoder:
     @torch.inference_mode()
     def encode(self, images: Tensor) -> ImageEmbedding:
         """Embed pictures [B, H, W, C] in 0..1, resized and cropped as CLIP wants."""
-        pixels = clip_pixels(images, read_json(self._processor / "preprocessor_config.json"))
+        path = self._processor / "preprocessor_config.json"
+        config = read_json(path)
+        try:
+            pixels = clip_pixels(images, config)
+        except KeyError as missing:
+            raise ModelError(f"{path} lacks {missing}. Copy the file again.") from missing
         return ImageEmbedding(self._embed(pixels), self.space, "picture")
 
     @cached_property
