@@ -140,6 +140,20 @@ def test_examples_draw_pictures(comfyui, name):
             assert json.loads(written)[node]["inputs"] == sent["inputs"]
 
 
+def test_cancel_stops_while_a_picture_is_drawn(comfyui):
+    prompt = json.loads((EXAMPLES / "api" / "image_variation.json").read_text("utf-8"))
+    decode = next(node for node in prompt.values() if node["class_type"] == "UnCLIPDecode")
+    decode["inputs"]["steps"] = 1000
+    prompt_id = comfyui.queue(prompt)
+    start = time.monotonic()
+    while prompt_id not in comfyui.get_json("/history") and time.monotonic() - start < 60:
+        # Late enough for sampling to have begun; repeated, as it counts only while that runs.
+        time.sleep(2)
+        urllib.request.urlopen(f"{comfyui.url}/interrupt", b"", timeout=30).close()
+    events = [event for event, _ in comfyui.result(prompt_id)["status"]["messages"]]
+    assert "execution_interrupted" in events
+
+
 def test_a_folder_in_models_unclip_is_listed(comfyui, tiny_model):
     (comfyui.base / "models" / "unclip" / "tiny").symlink_to(tiny_model)
     loader = comfyui.get_json("/object_info/UnCLIPLoader")["UnCLIPLoader"]
