@@ -136,7 +136,7 @@ def line(name: str, hits: Sequence[bool], goal: str = "") -> None:
     """Print one row of the table: share, 95% interval, sample size, goal."""
     low, high = wilson(sum(hits), len(hits))
     share = f"{100 * np.mean(hits):5.1f}%  [{100 * low:5.1f}, {100 * high:5.1f}]"
-    print(f"  {name:<34}{share}  n={len(hits):<5}{goal}", flush=True)
+    print(f"  {name:<40}{share}  n={len(hits):<5}{goal}", flush=True)
 
 
 def share(checks: Checks, name: str) -> float:
@@ -164,7 +164,7 @@ def singles(model: UnCLIP, count: int, unseen: bool) -> list[Result]:
     for name in GOALS:
         line(name, [c[name] for c in true])
     better = share(true, "all") - share(told, "all")
-    print(f"  true embedding minus prior{100 * better:+12.1f} points        goal 5 at most")
+    print(f"  true embedding minus prior      {100 * better:+12.1f} points        goal 5 at most")
     results.append(Result("all, true embedding", share(true, "all")))
     results.append(at_most("all, true embedding minus prior", better, 0.05))
     return results
