@@ -1,6 +1,7 @@
 """The tree installs as a package and promises only what it needs."""
 
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -28,9 +29,15 @@ def tracked(*folders: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def wheel_names(tmp_path_factory) -> set[str]:
-    out = tmp_path_factory.mktemp("wheel")
+    # From a copy: building in the checkout would leave a build folder there, whose old
+    # files the next wheel would pick up.
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in tracked("."):
+        if (ROOT / name).exists():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(out), str(ROOT)],
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(out), str(source)],
         check=True,
     )
     (wheel,) = out.glob("*.whl")
