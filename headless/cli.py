@@ -120,6 +120,7 @@ def _runner(arguments: argparse.Namespace) -> Runner:
         device=getattr(arguments, "device", "auto"),
         dtype=getattr(arguments, "dtype", "auto"),
         stream=sys.stderr,
+        allow_pickle=getattr(arguments, "allow_pickle", False),
     )
 
 
@@ -221,5 +222,10 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
         "--device", metavar="D", default="auto", help=f"{', '.join(DEVICES)} or cuda:1 and so on"
     )
     run.add_argument("--dtype", metavar="T", choices=DTYPES, default="auto", help=", ".join(DTYPES))
+    run.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="also read pickled weights, which can run code; only for files you trust",
+    )
     run.add_argument("--verbose", action="store_true", help="show tracebacks and all warnings")
     run.set_defaults(command=_run)

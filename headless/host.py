@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from ..nodes.host import pickle_allowed_by_environment
 from ..pipelines.errors import Cancelled
 from ..pipelines.loading import PACKAGE_MODELS
 from .execution.call import current_call
@@ -30,6 +31,7 @@ class HeadlessHost:
         device: what a node's device "auto" means; "auto" leaves it to the engine.
         dtype: likewise.
         stream: where progress and warnings go; None for nowhere.
+        allow_pickle: also read pickled weights, which can run code.
     """
 
     def __init__(
@@ -38,7 +40,9 @@ class HeadlessHost:
         device: str = "auto",
         dtype: str = "auto",
         stream: TextIO | None = None,
+        allow_pickle: bool = False,
     ) -> None:
+        self._allow_pickle = allow_pickle or pickle_allowed_by_environment()
         self.interrupt = threading.Event()
         self.titles: Mapping[str, str] = {}
         self._models = list(models)
@@ -76,6 +80,10 @@ class HeadlessHost:
     def dtype(self) -> str:
         """The number type that "auto" stands for."""
         return self._dtype
+
+    def allow_pickle(self) -> bool:
+        """Whether the person passed ``--allow-pickle`` or set the environment."""
+        return self._allow_pickle
 
     def warn(self, message: str) -> None:
         """Show a warning."""

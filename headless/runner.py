@@ -62,7 +62,7 @@ class Runner:
     """Runs workflows in this process.
 
     Args:
-        models, device, dtype, stream: see :class:`HeadlessHost`.
+        models, device, dtype, stream, allow_pickle: see :class:`HeadlessHost`.
         inputs: folders in which LoadImage looks; default ``./input`` and the pictures of the
             examples.
         output: folder for pictures.
@@ -77,8 +77,9 @@ class Runner:
         device: str = "auto",
         dtype: str = "auto",
         stream: TextIO | None = None,
+        allow_pickle: bool = False,
     ) -> None:
-        self.host = HeadlessHost(models, device, dtype, stream)
+        self.host = HeadlessHost(models, device, dtype, stream, allow_pickle)
         self.folders = Folders([*(inputs or [Path("input")]), EXAMPLES / "input"], output)
         self.node_classes = {
             **host_nodes.host_classes(self.folders),

@@ -63,6 +63,10 @@ class ComfyHost:
         """The engine decides."""
         return "auto"
 
+    def allow_pickle(self) -> bool:
+        """What the environment of ComfyUI says."""
+        return host.pickle_allowed_by_environment()
+
     def warn(self, message: str) -> None:
         """A line in ComfyUI's log, and on the running node."""
         from server import PromptServer

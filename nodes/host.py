@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,9 +33,18 @@ class Host(Protocol):
         """What the number type "auto" means here."""
         ...
 
+    def allow_pickle(self) -> bool:
+        """Whether pickled weights may be read; never a widget, or a workflow could opt in."""
+        ...
+
     def warn(self, message: str) -> None:
         """Show a person something they would want to know."""
         ...
+
+
+def pickle_allowed_by_environment() -> bool:
+    """Whether the person who started this process set ``UNCLIP_ALLOW_PICKLE=1``."""
+    return os.environ.get("UNCLIP_ALLOW_PICKLE") == "1"
 
 
 class PlainHost:
@@ -54,6 +64,10 @@ class PlainHost:
     def dtype(self) -> str:
         """The engine decides."""
         return "auto"
+
+    def allow_pickle(self) -> bool:
+        """What the environment says."""
+        return pickle_allowed_by_environment()
 
     def warn(self, message: str) -> None:
         """An ordinary Python warning."""

@@ -70,5 +70,6 @@ def load(model: str, device: str = "auto", dtype: str = "auto") -> tuple[Any, ..
         resolve(model, now.model_roots()),
         now.device() if device == "auto" else device,
         now.dtype() if dtype == "auto" else dtype,
+        now.allow_pickle(),
     )
     return stages.text_encoder, stages.prior, stages.image_encoder, stages.decoder

@@ -220,7 +220,9 @@ class Component:
         if not self._allow_pickle:
             raise ModelError(
                 f"{pickles[0]} is a pickle, which can run code when it is read. Convert it to "
-                "safetensors, or pass allow_pickle=True if you trust where it came from."
+                "safetensors; or, if you trust where it came from, allow it with --allow-pickle, "
+                "with UNCLIP_ALLOW_PICKLE=1 in ComfyUI's environment, or with allow_pickle=True "
+                "in Python."
             )
         return pickles
 

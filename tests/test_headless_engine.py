@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 from tiny import write_combined
 from unclip_graph.headless.cli import main
 from unclip_graph.headless.overrides import Overrides
@@ -150,6 +152,22 @@ def test_damaged_weights_are_refused(flow, unclip, tiny_copy, damage):
     damage(next((tiny_copy / "prior_prior").glob("*.safetensors")))
     flow["1"]["inputs"]["model"] = tiny_copy.name
     refused(unclip(flow, tiny_copy.parent), 'error: node 3 "Prior" (UnCLIPPrior): ')
+
+
+@pytest.mark.parametrize("opt_in", ["flag", "environment"])
+def test_pickled_weights_are_read_when_the_person_says_so(
+    flow, unclip, tiny_copy, opt_in, monkeypatch
+):
+    (file,) = (tiny_copy / "movq").glob("*.safetensors")
+    torch.save(load_file(file), file.with_suffix(".bin"))
+    file.unlink()
+    flow["1"]["inputs"]["model"] = tiny_copy.name
+    refused(unclip(flow, tiny_copy.parent), "is a pickle", "--allow-pickle")
+    flags = ["--allow-pickle"] if opt_in == "flag" else []
+    if opt_in == "environment":
+        monkeypatch.setenv("UNCLIP_ALLOW_PICKLE", "1")
+    code, out, err = unclip(flow, tiny_copy.parent, *flags)
+    assert (code, out) == (0, "wrote output/unclip_00001_.png\n"), err
 
 
 def test_a_device_that_is_not_there_is_refused(flow, unclip, tiny_model):
