@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..pipelines.errors import UnclipError, UnclipWarning
-from ..pipelines.memory import DEVICES, DTYPES
+from ..pipelines.memory import DTYPES
 from .folders import write_over
 from .overrides import Overrides
 from .report import failure
@@ -219,7 +219,11 @@ def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", type=Path, default=Path("output"), help="default: ./output"
     )
     run.add_argument(
-        "--device", metavar="D", default="auto", help=f"{', '.join(DEVICES)} or cuda:1 and so on"
+        "--device",
+        metavar="D",
+        default="auto",
+        help="auto (the graphics card if there is one; stages leave it when another needs room), "
+        "gpu (they stay), offload (only the one that runs is there), cpu, or cuda:1 and so on",
     )
     run.add_argument("--dtype", metavar="T", choices=DTYPES, default="auto", help=", ".join(DTYPES))
     run.add_argument(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from ..nodes.host import pickle_allowed_by_environment
 from ..pipelines.errors import Cancelled
 from ..pipelines.loading import PACKAGE_MODELS
+from ..pipelines.memory import MEMORY, Memory
 from .execution.call import current_call
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ class HeadlessHost:
     def dtype(self) -> str:
         """The number type that "auto" stands for."""
         return self._dtype
+
+    def memory(self) -> Memory:
+        """The engine's own."""
+        return MEMORY
 
     def allow_pickle(self) -> bool:
         """Whether the person passed ``--allow-pickle`` or set the environment."""

@@ -1,17 +1,19 @@
-"""The one module that touches ComfyUI: its folders, progress, interrupt and device."""
+"""The one module that touches ComfyUI: its folders, progress, interrupt and memory manager."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import folder_paths
 
 from ..pipelines.loading import PACKAGE_MODELS
+from ..pipelines.memory import Memory, Network
 from ..pipelines.progress import Progress
 from . import host
 
@@ -22,10 +24,15 @@ FOLDER = "unclip"
 EXAMPLE_PICTURES = Path(__file__).resolve().parent.parent / "example_workflows" / "input"
 PREVIEW_SECONDS = 0.3
 PREVIEW_EDGE = 512
+# Layers whose weights networks read only by running them.
+_STREAMABLE = ("Linear", "Conv1d", "Conv2d", "GroupNorm", "LayerNorm")
 
 
 class ComfyHost:
     """ComfyUI as the host of the nodes."""
+
+    def __init__(self) -> None:
+        self._memory = ComfyMemory()
 
     def model_roots(self) -> list[Path]:
         """The models of the pack, then models/unclip and models/diffusers, extra paths included."""
@@ -60,8 +67,21 @@ class ComfyHost:
         return str(comfy.model_management.get_torch_device())
 
     def dtype(self) -> str:
-        """The engine decides."""
-        return "auto"
+        """The number type that ComfyUI gives to diffusion models; its flags are followed."""
+        import comfy.model_management
+        import torch
+
+        names = {
+            torch.float32: "float32",
+            torch.float16: "float16",
+            torch.bfloat16: "bfloat16",
+            torch.float8_e4m3fn: "float8",
+        }
+        return names.get(comfy.model_management.unet_dtype(), "auto")
+
+    def memory(self) -> Memory:
+        """ComfyUI's model manager."""
+        return self._memory
 
     def allow_pickle(self) -> bool:
         """What the environment of ComfyUI says."""
@@ -75,6 +95,104 @@ class ComfyHost:
         server = PromptServer.instance
         if server.last_node_id is not None:
             server.send_progress_text(f"⚠ {message}", server.last_node_id)
+
+
+class ComfyMemory:
+    """Networks in ComfyUI's model manager: it loads, evicts and frees them like its own.
+
+    The model manager moves a whole network or, when memory is short, streams the layers that
+    do not fit at each use.
+    """
+
+    def __init__(self) -> None:
+        self._known: weakref.WeakSet[Network] = weakref.WeakSet()
+
+    def bring(self, *networks: Network, alone: bool = False) -> None:
+        """See :class:`.memory.Memory`."""
+        import comfy.model_management as management
+
+        patchers = [self._patcher(one) for one in networks]
+        alone = alone or any(one.policy == "offload" for one in networks)
+        if alone:
+            self._send_away([one for one in self._known if one not in networks])
+        if all(_is_whole(patcher) for patcher in patchers):
+            return
+        management.load_models_gpu(
+            patchers, force_full_load=any(one.policy == "gpu" for one in networks)
+        )
+        for one in networks:
+            _move_what_cannot_stream(one)
+
+    def _patcher(self, network: Network) -> Any:
+        if network.handle is None:
+            import comfy.model_management
+            import comfy.model_patcher
+            import torch
+
+            _make_streamable(network.module)
+            device = comfy.model_management.get_torch_device()
+            # The manager makes room on "cuda:0", which to it is another device than "cuda".
+            device = device if network.device == torch.device(device.type) else network.device
+            network.handle = comfy.model_patcher.ModelPatcher(
+                _box(network.module), device, torch.device("cpu")
+            )
+            self._known.add(network)
+        return network.handle
+
+    def _send_away(self, networks: list[Network]) -> None:
+        import comfy.model_management as management
+
+        patchers = [one.handle for one in networks]
+        for loaded in list(management.current_loaded_models):
+            if loaded.model in patchers:
+                loaded.model_unload()
+                management.current_loaded_models.remove(loaded)
+        management.soft_empty_cache()
+
+
+def _is_whole(patcher: Any) -> bool:
+    """Whether all of a model is on its device."""
+    import comfy.model_management as management
+
+    listed = any(loaded.model is patcher for loaded in management.current_loaded_models)
+    return listed and not patcher.model.model_lowvram
+
+
+def _box(network: Any) -> Any:
+    """ModelPatcher sets ``device`` on what it holds; diffusers' networks refuse that."""
+    import torch
+
+    class Box(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+    Box.__name__ = type(network).__name__  # what ComfyUI's log shows
+    return Box()
+
+
+def _make_streamable(network: Any) -> None:
+    """Give plain layers the class that lets ComfyUI keep their weights off the device.
+
+    ComfyUI's layers are subclasses of torch's that add methods only.
+    """
+    import comfy.ops
+    import torch
+
+    for layer in network.modules():
+        for name in _STREAMABLE:
+            if type(layer) is getattr(torch.nn, name):
+                layer.__class__ = getattr(comfy.ops.disable_weight_init, name)
+
+
+def _move_what_cannot_stream(network: Network) -> None:
+    """Put single parameters beside layers, and layers of other kinds, on the device whole."""
+    for layer in network.module.modules():
+        if not hasattr(layer, "comfy_cast_weights"):
+            for parameter in layer.parameters(recurse=False):
+                parameter.data = parameter.data.to(network.device)
+            for name, buffer in layer.named_buffers(recurse=False):
+                setattr(layer, name, buffer.to(network.device))
 
 
 def install() -> None:

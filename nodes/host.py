@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..pipelines.errors import UnclipWarning
 from ..pipelines.loading import PACKAGE_MODELS
+from ..pipelines.memory import MEMORY, Memory
 from ..pipelines.progress import Progress
 
 
@@ -31,6 +32,10 @@ class Host(Protocol):
 
     def dtype(self) -> str:
         """What the number type "auto" means here."""
+        ...
+
+    def memory(self) -> Memory:
+        """What moves networks to their device and back."""
         ...
 
     def allow_pickle(self) -> bool:
@@ -64,6 +69,10 @@ class PlainHost:
     def dtype(self) -> str:
         """The engine decides."""
         return "auto"
+
+    def memory(self) -> Memory:
+        """The engine's own."""
+        return MEMORY
 
     def allow_pickle(self) -> bool:
         """What the environment says."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..pipelines.components import Options
 from ..pipelines.errors import UnclipError
 from ..pipelines.loading import DEMO_MODEL, find_models, fingerprint, load_model, resolve
-from ..pipelines.memory import DEVICES, DTYPES
+from ..pipelines.memory import DTYPES, POLICIES
 from . import host
 from .spec import DECODER, IMAGE_ENCODER, PRIOR, TEXT_ENCODER, Input, Output, node
 
@@ -39,8 +40,10 @@ def _stamp(model: str, **others: Any) -> str:
         ),
         Input(
             "device",
-            lambda: DEVICES,
-            "Where the stages run. auto: the graphics card if there is one.",
+            lambda: POLICIES,
+            "Where the stages run. auto: the graphics card if there is one; stages leave it when "
+            "another needs room. gpu: they stay there. offload: only the one that runs is there. "
+            "cpu: no graphics card. In ComfyUI its own memory manager moves them.",
             {"default": "auto"},
             optional=True,
             advanced=True,
@@ -48,7 +51,8 @@ def _stamp(model: str, **others: Any) -> str:
         Input(
             "dtype",
             lambda: DTYPES,
-            "Number type of the weights. auto: float16 on a graphics card, float32 on a CPU.",
+            "Number type of the weights. auto: float16 on a graphics card, float32 on a CPU. "
+            "float8 halves the memory that weights take once more, at a small loss.",
             {"default": "auto"},
             optional=True,
             advanced=True,
@@ -66,10 +70,11 @@ def _stamp(model: str, **others: Any) -> str:
 def load(model: str, device: str = "auto", dtype: str = "auto") -> tuple[Any, ...]:
     """The four stage models of a folder."""
     now = host.current()
-    stages = load_model(
-        resolve(model, now.model_roots()),
+    options = Options(
         now.device() if device == "auto" else device,
         now.dtype() if dtype == "auto" else dtype,
         now.allow_pickle(),
+        now.memory(),
     )
+    stages = load_model(resolve(model, now.model_roots()), options)
     return stages.text_encoder, stages.prior, stages.image_encoder, stages.decoder

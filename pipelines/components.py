@@ -6,17 +6,19 @@ folder is ever run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ModelError
-from .memory import resolve_device, resolve_dtype
+from .memory import MEMORY, Memory, Network, resolve_device, resolve_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -128,16 +130,31 @@ def _quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@dataclass(frozen=True)
+class Options:
+    """How the networks of a model are loaded and where they run.
+
+    Attributes:
+        device: a policy (``auto``, ``gpu``, ``offload``, ``cpu``) or a device; see
+            :func:`.memory.resolve_device`.
+        dtype: see :func:`.memory.resolve_dtype`.
+        allow_pickle: also read pickled weights, which can run code; only for files you trust.
+        memory: what moves networks to their device and back.
+    """
+
+    device: str = "auto"
+    dtype: str = "auto"
+    allow_pickle: bool = False
+    memory: Memory = MEMORY
+
+
 class Component:
     """One network in a folder: its class, its configuration and, once used, its weights."""
 
-    def __init__(
-        self, folder: Path, class_name: str, device: str, dtype: str, allow_pickle: bool = False
-    ):
+    def __init__(self, folder: Path, class_name: str, options: Options):
         self.folder = folder
         self.class_name = class_name
-        self._device, self._dtype = device, dtype
-        self._allow_pickle = allow_pickle
+        self.options = options
         self._lock = threading.Lock()
 
     @cached_property
@@ -152,32 +169,82 @@ class Component:
     @cached_property
     def device(self) -> torch.device:
         """Where the network runs."""
-        return resolve_device(self._device)
+        return resolve_device(self.options.device)
 
     @cached_property
     def dtype(self) -> torch.dtype:
-        """The number type it runs in."""
-        return resolve_dtype(self._dtype, self.device)
+        """The number type it computes in."""
+        return resolve_dtype(self.options.dtype, self.device)
+
+    @cached_property
+    def identity(self) -> str:
+        """Another text for other weights, another device type or another number type."""
+        state = [f"{self.class_name} {self.options.dtype} {self.dtype} {self.device.type}"]
+        for path in (self.folder / "config.json", *self.weight_files()):
+            stat = path.stat()
+            state.append(f"{path.resolve()} {stat.st_mtime_ns} {stat.st_size}")
+        return hashlib.sha256("\n".join(state).encode()).hexdigest()
 
     @property
     def model(self) -> Any:
         """The network in evaluation mode on its device; the first use loads it.
 
+        Using another component may send it away again, so ask at the start of each run; for
+        components that run together see :func:`bring`.
+
         Raises:
             ModelError: no usable weights, or they do not fit the configuration.
         """
+        bring(self)
+        return self.network.module
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the weights have been read."""
+        return "_network" in vars(self)
+
+    @property
+    def network(self) -> Network:
+        """The loaded network, wherever it lies."""
         with self._lock:
-            return self._loaded
+            return self._network
+
+    def make_room(self) -> None:
+        """Send every other network away from the device."""
+        self.options.memory.bring(self.network, alone=True)
 
     @cached_property
-    def _loaded(self) -> Any:
+    def _network(self) -> Network:
+        module = self._load()
+        if self.options.dtype == "float8" and not hasattr(module, "decode"):
+            # Autoencoders are small, and their errors are what a person sees.
+            from .storage import store_in_float8
+
+            store_in_float8(module)
+        from .smaller import row_by_row
+
+        module.forward = row_by_row(module.forward, self.make_room)
+        return Network(module, self.device, self.options.device)
+
+    def check(self) -> None:
+        """Refuse missing files or weights that do not fit, from configuration and headers alone.
+
+        Raises:
+            ModelError: see :attr:`model`.
+        """
+        files = self.weight_files()
+        if files[0].suffix == ".safetensors":
+            self._check_shapes(files)
+
+    def _load(self) -> Any:
+        self.check()
         module, config_class = _CLASSES[self.class_name]
         cls = getattr(import_module(module), self.class_name)
         files = self.weight_files()
-        pickled = files[0].suffix != ".safetensors"
-        if not pickled:
-            self._check_shapes(files, cls, config_class)
-        options: dict[str, Any] = {"use_safetensors": not pickled, "local_files_only": True}
+        options: dict[str, Any] = {
+            "use_safetensors": files[0].suffix == ".safetensors",
+            "local_files_only": True,
+        }
         if ".fp16" in files[0].name:
             options["variant"] = "fp16"
         if config_class is None:
@@ -203,7 +270,7 @@ class Component:
         if config_class is not None:
             # How this is said at loading differs between versions of transformers.
             model = model.to(self.dtype)
-        return model.to(self.device).eval().requires_grad_(False)
+        return model.eval().requires_grad_(False)
 
     def weight_files(self) -> list[Path]:
         """Its safetensors files, or its pickled ones if there are no others.
@@ -217,7 +284,7 @@ class Component:
         pickles = sorted(path for pattern in _PICKLES for path in self.folder.glob(pattern))
         if not pickles:
             raise ModelError(f"{self.folder} holds no *.safetensors weights; copy them there.")
-        if not self._allow_pickle:
+        if not self.options.allow_pickle:
             raise ModelError(
                 f"{pickles[0]} is a pickle, which can run code when it is read. Convert it to "
                 "safetensors; or, if you trust where it came from, allow it with --allow-pickle, "
@@ -226,21 +293,24 @@ class Component:
             )
         return pickles
 
-    def _check_shapes(self, files: list[Path], cls: Any, config_class: str | None) -> None:
+    def _check_shapes(self, files: list[Path]) -> None:
         """Refuse weights that do not fit the configuration, naming the first such tensor."""
         found: dict[str, tuple[int, ...]] = {}
         for path in files:
             found |= tensor_shapes(path)
-        for key, wanted in self._wanted_shapes(cls, config_class).items():
+        for key, wanted in self.shapes().items():
             if found.get(key, wanted) != wanted:
                 raise ModelError(
                     f"{self.folder}: {key} has shape {list(found[key])}, the configuration wants "
                     f"{list(wanted)}. Weights and config.json belong to different models."
                 )
 
-    def _wanted_shapes(self, cls: Any, config_class: str | None) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The name and shape of every tensor that the configuration asks for."""
         import torch
 
+        module, config_class = _CLASSES[self.class_name]
+        cls = getattr(import_module(module), self.class_name)
         try:
             with torch.device("meta"):
                 if config_class:
@@ -253,3 +323,19 @@ class Component:
                 f"{self.folder / 'config.json'} does not describe a {self.class_name}: {error}"
             ) from error
         return {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
+
+
+def bring(*components: Component) -> None:
+    """Put components that run together on their device, loading those not used before.
+
+    All are checked before the first loads, so that a broken one costs no time. While they
+    run, asking for their ``model`` moves nothing.
+
+    Raises:
+        ModelError: see :attr:`Component.model`.
+    """
+    for component in components:
+        if not component.loaded:
+            component.check()
+    networks = [component.network for component in components]
+    components[0].options.memory.bring(*networks)

@@ -13,6 +13,10 @@ class ModelError(UnclipError):
     """A model folder, or a file in it, cannot be used."""
 
 
+class OutOfMemoryError(UnclipError):
+    """The work does not fit the device, not even in its smallest parts."""
+
+
 class Cancelled(Exception):
     """A progress callback raises this to stop sampling at once; the engine lets it pass."""
 

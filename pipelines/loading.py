@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from .components import read_json
+from .components import Options, read_json
 from .errors import ModelError
 from .families import family_of, is_supported
 from .stages import StageModels
@@ -16,6 +16,7 @@ from .stages import StageModels
 DEMO_MODEL = "demo"
 PACKAGE_MODELS = Path(__file__).resolve().parent.parent / "models"
 INDEX = "model_index.json"
+DEFAULT_OPTIONS = Options()
 _MAX_DEPTH = 4
 
 
@@ -67,9 +68,7 @@ def resolve(name: str, roots: Iterable[Path]) -> Path:
     )
 
 
-def load_model(
-    path: str | Path, device: str = "auto", dtype: str = "auto", allow_pickle: bool = False
-) -> StageModels:
+def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageModels:
     """Open a model folder; reads JSON only, weights load when a stage first runs.
 
     The same folder with the same settings gives the same objects within a process, so
@@ -77,10 +76,7 @@ def load_model(
 
     Args:
         path: a folder with ``model_index.json``.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        dtype: ``auto``, ``float32``, ``float16`` or ``bfloat16``.
-        allow_pickle: also read pickled weights, which can run code; only for files you
-            trust.
+        options: number type, device policy and what else the networks are loaded with.
 
     Raises:
         ModelError: the folder is no model, or of an unknown family.
@@ -91,7 +87,7 @@ def load_model(
             f"{folder} is no model folder: it has no {INDEX}. "
             "Choose a folder in the diffusers layout."
         )
-    return _open(folder, fingerprint(folder), device, dtype, allow_pickle)
+    return _open(folder, fingerprint(folder), options)
 
 
 def fingerprint(folder: Path) -> str:
@@ -106,6 +102,6 @@ def fingerprint(folder: Path) -> str:
 
 
 @lru_cache(maxsize=8)
-def _open(folder: Path, stamp: str, device: str, dtype: str, allow_pickle: bool) -> StageModels:
+def _open(folder: Path, stamp: str, options: Options) -> StageModels:
     index = read_json(folder / INDEX)
-    return family_of(index)(folder, index, device, dtype, allow_pickle)
+    return family_of(index)(folder, index, options)

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from . import defaults, edit, images
+from .components import Options
 from .embeddings import ImageEmbedding, TextEmbedding
 from .errors import UnclipError
 from .loading import DEMO_MODEL, PACKAGE_MODELS, load_model
@@ -41,10 +42,11 @@ class UnCLIP:
     ) -> UnCLIP:
         """Open a diffusers-layout folder; without one, the demo model that ships here.
 
-        See :func:`.loading.load_model` for the arguments and errors.
+        See :class:`.components.Options` for the arguments, :func:`.loading.load_model` for the
+        errors.
         """
         folder = Path(path) if path is not None else PACKAGE_MODELS / DEMO_MODEL
-        return cls(load_model(folder, device, dtype, allow_pickle))
+        return cls(load_model(folder, Options(device, dtype, allow_pickle)))
 
     def encode_text(self, prompts: str | Sequence[str]) -> TextEmbedding:
         """z_t for one prompt or B prompts."""

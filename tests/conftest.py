@@ -11,6 +11,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from tiny import write_combined, write_pair
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Nothing is read from, or left in, the cache of the person who runs the tests."""
+    os.environ["UNCLIP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def _tiny_originals(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("tiny")

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from unclip_graph import UnCLIP
+from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.errors import ModelError, UnclipError
 from unclip_graph.pipelines.loading import DEMO_MODEL, find_models, load_model, resolve
 
@@ -17,7 +18,7 @@ UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
 def use_decoder(folder):
-    stages = load_model(folder, device="cpu")
+    stages = load_model(folder, Options(device="cpu"))
     image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     return stages.decoder.decode(image, null, steps=1)
 
@@ -116,7 +117,7 @@ def test_pickled_weights_are_refused_unless_allowed(tiny_copy, tiny_model, file,
     torch.save(weights, (tiny_copy / file).with_name(pickle))
     with pytest.raises(ModelError, match=r"is a pickle.*allow_pickle=True"):
         use_decoder(tiny_copy)
-    stages = load_model(tiny_copy, device="cpu", allow_pickle=True)
+    stages = load_model(tiny_copy, Options(device="cpu", allow_pickle=True))
     assert stages.prior.space == load_model(tiny_model).prior.space
     image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     assert stages.decoder.decode(image, null, steps=1).shape == (1, 16, 16, 3)
@@ -199,7 +200,7 @@ def test_tokenizer_without_a_limit_stops_at_the_towers_positions(tiny_copy):
 
 
 def test_broken_autoencoder_is_told_before_sampling(tiny_copy):
-    stages = load_model(tiny_copy, device="cpu")
+    stages = load_model(tiny_copy, Options(device="cpu"))
     embeds = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     (tiny_copy / "movq" / "diffusion_pytorch_model.safetensors").write_bytes(b"cut")
     steps = []
@@ -218,13 +219,13 @@ def test_retrained_encoder_is_another_space(tiny_copy, tiny_model):
 
 def test_device_that_is_not_there(tiny_model):
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"
-    stages = load_model(tiny_model, device=missing)
+    stages = load_model(tiny_model, Options(device=missing))
     with pytest.raises(UnclipError, match=f"The device '{missing}' is not available"):
         stages.text_encoder.encode(["red"])
 
 
 def test_bfloat16_runs_on_a_cpu(tiny_model):
-    stages = load_model(tiny_model, device="cpu", dtype="bfloat16")
+    stages = load_model(tiny_model, Options(device="cpu", dtype="bfloat16"))
     image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     pictures = stages.decoder.decode(image, null, steps=2)
     assert pictures.dtype == torch.float32 and pictures.isfinite().all()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.embeddings import TextEmbedding
 from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.randomness import generators
@@ -25,7 +26,7 @@ def references(tiny_pair):
 
 @pytest.fixture(scope="module")
 def stages(tiny_pair):
-    return load_model(tiny_pair[1], device="cpu", dtype="float32")
+    return load_model(tiny_pair[1], Options(device="cpu", dtype="float32"))
 
 
 def rows(text, start, stop):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.errors import Cancelled, UnclipError
 from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.schedulers import DECODER_SCHEDULERS, PRIOR_SCHEDULERS
@@ -9,7 +10,7 @@ from unclip_graph.pipelines.schedulers import DECODER_SCHEDULERS, PRIOR_SCHEDULE
 
 @pytest.fixture(scope="module")
 def stages(tiny_model):
-    return load_model(tiny_model, device="cpu")
+    return load_model(tiny_model, Options(device="cpu"))
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ..components import Options
 from ..errors import ModelError
 from ..stages import StageModels
 
-Build = Callable[[Path, Mapping[str, Any], str, str, bool], StageModels]
+Build = Callable[[Path, Mapping[str, Any], Options], StageModels]
 
 _MODULE_OF_PIPELINE = {
     "KandinskyV22CombinedPipeline": "kandinsky22",

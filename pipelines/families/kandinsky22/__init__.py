@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...components import Component
+from ...components import Component, Options
 from ...embeddings import EmbeddingSpace
 from ...spaces import VIT_BIGG, space_of
 from ...stages import MissingStage, StageModels
@@ -49,14 +49,12 @@ def _folders(folder: Path, pipeline: str) -> dict[str, Path]:
     return found
 
 
-def build(
-    folder: Path, index: Mapping[str, Any], device: str, dtype: str, allow_pickle: bool
-) -> StageModels:
+def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
     """Open a combined, a prior or a decoder folder."""
     paths = _folders(folder, index["_class_name"])
 
     def component(role: str, class_name: str) -> Component:
-        return Component(paths[role], class_name, device, dtype, allow_pickle)
+        return Component(paths[role], class_name, options)
 
     text_encoder: Any = MissingStage("text encoder", folder.name)
     prior: Any = MissingStage("prior", folder.name)

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ... import defaults
-from ...components import Component, read_json
+from ... import defaults, strips
+from ...components import Component, bring, read_json
 from ...embeddings import EmbeddingSpace, ImageEmbedding, paired_size
 from ...errors import UnclipError
 from ...images import to_pil
@@ -69,7 +69,8 @@ class KandinskyDecoder:
         sources = generators or seeded(seed, total)
         if len(sources) != total:
             raise UnclipError(f"The decoder needs {total} generators, found {len(sources)}.")
-        # The MoVQ is needed last; loaded first, so that a broken one costs no sampling.
+        # The MoVQ is needed last and for previews; a broken one costs no sampling.
+        bring(self._unet, self._movq)
         scale = 2 ** (len(self._movq.model.config.block_out_channels) - 1)
         model = self._unet.model
         device, dtype = self._unet.device, self._unet.dtype
@@ -127,8 +128,9 @@ class KandinskyDecoder:
         return -(-pixels // scale**2) * scale
 
     def _pixels(self, latents: Tensor) -> Tensor:
-        movq = self._movq.model
-        decoded: Tensor = movq.decode(latents.to(self._movq.dtype), force_not_quantize=True).sample
+        decoded = strips.decode(
+            self._movq.model, latents.to(self._movq.dtype), self._movq.make_room
+        )
         pictures = (decoded * 0.5 + 0.5).clamp(0, 1).cpu().permute(0, 2, 3, 1).float()
         if not pictures.isfinite().all():
             raise UnclipError("The decoder made NaN: it overflowed. Use dtype float32 or bfloat16.")
