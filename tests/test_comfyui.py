@@ -167,3 +167,14 @@ def test_a_wrong_number_is_refused_before_anything_runs(comfyui):
     with pytest.raises(urllib.error.HTTPError) as refused:
         comfyui.queue(prompt)
     assert "steps" in refused.value.read().decode()
+
+
+@pytest.mark.parametrize("script", ["comfyui_memory"])
+def test_inside_comfyui(script, tmp_path):
+    file = Path(__file__).with_name(f"{script}.py")
+    command = [os.environ.get("COMFYUI_PYTHON", sys.executable), str(file), str(ROOT), tmp_path]
+    checkout = os.environ["COMFYUI_PATH"]
+    # ComfyUI has a module "nodes" too, so our root must not be on the path.
+    environment = {**os.environ, "PYTHONPATH": ""}
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
