@@ -23,9 +23,9 @@ def at_least(metric: str, value: float, goal: float) -> Result:
     return Result(metric, value, f">= {goal:g}", value >= goal)
 
 
-def at_most(metric: str, value: float, goal: float) -> Result:
+def at_most(metric: str, value: float, goal: float, peer: float | None = None) -> Result:
     """A figure that should not pass ``goal``."""
-    return Result(metric, value, f"<= {goal:g}", value <= goal)
+    return Result(metric, value, f"<= {goal:g}", value <= goal, peer)
 
 
 def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
