@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from ..pipelines import defaults
 from ..pipelines.schedulers import DECODER_SCHEDULERS
 from . import host, widgets
-from .spec import DECODER, IMAGE, IMAGE_EMBED, Input, Output, node
+from .spec import DECODER, IMAGE, IMAGE_EMBED, MASK, NOISE, TEXT_EMBED, Input, Output, node
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..pipelines.embeddings import ImageEmbedding
+    from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
     from ..pipelines.stages import Decoder
 
 
@@ -31,7 +31,8 @@ def _edge(name: str) -> Input:
     title="unCLIP decode",
     stage="5 decode",
     description="Draws pictures of image embeddings with the diffusion decoder, p(y | z). "
-    "The embedding fixes what is shown, the seed how.",
+    "The embedding fixes what is shown, the seed how. With init_image it redraws a picture, with "
+    "a mask a part of one.",
     inputs=[
         Input("decoder", DECODER, "The decoder of a loaded model."),
         Input("image_embed", IMAGE_EMBED, "What the pictures should show."),
@@ -53,9 +54,56 @@ def _edge(name: str) -> Input:
             optional=True,
         ),
         widgets.scheduler(DECODER_SCHEDULERS),
+        Input(
+            "init_image",
+            IMAGE,
+            "Start from this picture instead of noise; strength says how much of it to redraw.",
+            optional=True,
+        ),
+        Input(
+            "mask",
+            MASK,
+            "Draw only what is white here and keep the rest of init_image; both of one size.",
+            optional=True,
+        ),
+        Input(
+            "hint",
+            IMAGE,
+            "A depth map to draw after, for decoders trained with one (ControlNet).",
+            optional=True,
+        ),
+        Input(
+            "text_embed",
+            TEXT_EMBED,
+            "The prompt, for decoders that also see the text (Karlo, Stable unCLIP).",
+            optional=True,
+        ),
+        Input(
+            "noise",
+            NOISE,
+            "The noise to start from instead of the seed's, from unCLIP invert.",
+            optional=True,
+        ),
+        widgets.strength(defaults.DECODER_STRENGTH, "init_image"),
+        Input(
+            "noise_level",
+            "INT",
+            "Noise added to the embedding itself, for decoders trained with it (Stable unCLIP): "
+            "more lets the decoder stray further.",
+            {"default": 0, "min": 0, "max": 1000},
+            optional=True,
+            advanced=True,
+        ),
     ],
     outputs=[Output("image", IMAGE, "The pictures, count for each embedding.")],
-    aliases=["unclip sampler", "embedding to image", "kandinsky decoder", "image variation"],
+    aliases=[
+        "unclip sampler",
+        "embedding to image",
+        "kandinsky decoder",
+        "image variation",
+        "img2img",
+        "inpaint",
+    ],
 )
 def decode(
     decoder: Decoder,
@@ -68,6 +116,13 @@ def decode(
     count: int,
     negative_image_embed: ImageEmbedding | None = None,
     scheduler: str = "default",
+    init_image: Tensor | None = None,
+    mask: Tensor | None = None,
+    hint: Tensor | None = None,
+    text_embed: TextEmbedding | None = None,
+    noise: Tensor | None = None,
+    strength: float = defaults.DECODER_STRENGTH,
+    noise_level: int = 0,
 ) -> Tensor:
     """Pictures [B * count, H, W, 3]."""
     return decoder.decode(
@@ -80,5 +135,12 @@ def decode(
         width=width or None,
         height=height or None,
         count=count,
+        init_image=init_image,
+        mask=mask,
+        hint=hint,
+        text=text_embed,
+        noise=noise,
+        strength=strength,
+        noise_level=noise_level,
         progress=host.current().progress(),
     )

@@ -65,3 +65,61 @@ def sample(
         scheduler=scheduler,
         progress=host.current().progress(),
     )
+
+
+@node(
+    "UnCLIPPriorRefine",
+    title="unCLIP prior refine",
+    stage="4 latent edit",
+    description="Moves an image embedding towards a text by the prior itself, p(z_1 | z_0, t): "
+    "noises it to a strength and lets the prior denoise it for the text.",
+    inputs=[
+        Input("prior", PRIOR, "The prior of a loaded model."),
+        Input("image_embed", IMAGE_EMBED, "The embedding to change."),
+        Input("text_embed", TEXT_EMBED, "What the picture should show instead."),
+        widgets.seed("which of the many changed pictures"),
+        widgets.steps(defaults.PRIOR_STEPS),
+        widgets.guidance_scale(defaults.PRIOR_GUIDANCE, "the text"),
+        Input(
+            "negative_text_embed",
+            TEXT_EMBED,
+            "What the picture should not show.",
+            optional=True,
+        ),
+        widgets.strength(defaults.REFINE_STRENGTH, "the embedding"),
+        widgets.scheduler(PRIOR_SCHEDULERS),
+    ],
+    outputs=[
+        Output("image_embed", IMAGE_EMBED, "The changed embedding."),
+        Output(
+            "negative_image_embed",
+            IMAGE_EMBED,
+            "What the decoder should move away from: wire it to Decode when you use a negative "
+            "prompt.",
+        ),
+    ],
+    aliases=["emb2emb", "edit by text", "image to image prior"],
+)
+def refine(
+    prior: Prior,
+    image_embed: ImageEmbedding,
+    text_embed: TextEmbedding,
+    seed: int,
+    steps: int,
+    guidance_scale: float,
+    negative_text_embed: TextEmbedding | None = None,
+    strength: float = defaults.REFINE_STRENGTH,
+    scheduler: str = "default",
+) -> tuple[ImageEmbedding, ImageEmbedding]:
+    """A changed embedding for each pair, and its negative."""
+    return prior.sample(
+        text_embed,
+        negative_text_embed,
+        image=image_embed,
+        strength=strength,
+        seed=seed,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        scheduler=scheduler,
+        progress=host.current().progress(),
+    )

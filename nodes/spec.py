@@ -20,9 +20,12 @@ IMAGE_ENCODER = "UNCLIP_IMAGE_ENCODER"
 DECODER = "UNCLIP_DECODER"
 TEXT_EMBED = "UNCLIP_TEXT_EMBED"
 IMAGE_EMBED = "UNCLIP_IMAGE_EMBED"
+NOISE = "UNCLIP_NOISE"
 IMAGE = "IMAGE"
+MASK = "MASK"
 
 _EMBEDDINGS: dict[Any, type] = {TEXT_EMBED: TextEmbedding, IMAGE_EMBED: ImageEmbedding}
+_TENSORS = {IMAGE: "pictures", MASK: "masks", NOISE: "noise from unCLIP invert"}
 # What a node calls on the model in a socket.
 _STAGES = {TEXT_ENCODER: "encode", PRIOR: "sample", IMAGE_ENCODER: "encode", DECODER: "decode"}
 
@@ -162,6 +165,6 @@ def _wanted_instead(socket: str, value: Any) -> str | None:
         # The class is asked, not the object: a stage that a folder lacks has its own message.
         fits = isinstance(value, MissingStage) or hasattr(type(value), _STAGES[socket])
         return None if fits else "a stage of a loaded model"
-    if socket == IMAGE:
-        return None if hasattr(value, "ndim") else "pictures"
+    if socket in _TENSORS:
+        return None if hasattr(value, "ndim") else _TENSORS[socket]
     return None

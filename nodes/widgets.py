@@ -47,3 +47,14 @@ def scheduler(names: Sequence[str]) -> Input:
         optional=True,
         advanced=True,
     )
+
+
+def strength(default: float, of: str) -> Input:
+    """How much of a start to keep."""
+    return Input(
+        "strength",
+        "FLOAT",
+        f"How far to go from {of}: 0 keeps it, 1 draws it all anew.",
+        {"default": default, "min": 0.0, "max": 1.0, "step": 0.01, "round": 0.001},
+        optional=True,
+    )

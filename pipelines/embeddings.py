@@ -75,6 +75,12 @@ class TextEmbedding:
     def __len__(self) -> int:
         return len(self.pooled)
 
+    def __getitem__(self, rows: slice) -> TextEmbedding:
+        """Some of the prompts."""
+        return TextEmbedding(
+            self.pooled[rows], self.tokens[rows], self.mask[rows], self.space, self.prompts[rows]
+        )
+
     def repeated(self, count: int) -> TextEmbedding:
         """One prompt broadcast to ``count``; ``count`` prompts are returned as they are."""
         if len(self) == count:

@@ -68,3 +68,22 @@ def _resize_and_crop(picture: Image.Image, edge: int, height: int, width: int) -
         picture = picture.resize(size, Image.Resampling.BICUBIC)
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
     return picture.crop((left, top, left + width, top + height))
+
+
+def resized(images: Tensor, width: int, height: int) -> Tensor:
+    """Pictures [B, H, W, C] in 0..1 as an autoencoder sees them: [B, 3, height, width] in -1..1.
+
+    Resized bicubically where the size differs, by way of 8-bit pictures as diffusers does.
+    """
+    if images.shape[1:3] == (height, width) and images.shape[-1] == 3:
+        pixels = images.float().cpu()
+    else:
+        pictures = to_pil(images)
+        if images.shape[1:3] != (height, width):
+            pictures = [
+                picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=1)
+                for picture in pictures
+            ]
+        pixels = torch.from_numpy(np.stack([np.asarray(p, np.float32) for p in pictures])) / 255
+    # Not made contiguous: kernels round differently for another layout than diffusers' own.
+    return (2 * pixels - 1).permute(0, 3, 1, 2)

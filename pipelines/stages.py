@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from . import defaults
 from .embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
-from .errors import ModelError
+from .errors import ModelError, UnclipError
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +37,8 @@ class Prior(Protocol):
         text: TextEmbedding,
         negative: TextEmbedding | None = None,
         *,
+        image: ImageEmbedding | None = None,
+        strength: float = ...,
         seed: int = 0,
         steps: int = ...,
         guidance_scale: float = ...,
@@ -43,7 +46,10 @@ class Prior(Protocol):
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[ImageEmbedding, ImageEmbedding]:
-        """Sample B image embeddings; the second result is what to guide the decoder away from."""
+        """Sample B image embeddings; the second result is what to guide the decoder away from.
+
+        With ``image`` it starts from those embeddings, noised up to a ``strength`` in 0..1.
+        """
         ...
 
 
@@ -57,6 +63,67 @@ class ImageEncoder(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """What a decoder can be asked for beside the embedding.
+
+    Batches of B embeddings pair with text, pictures, masks and hints of as many rows or one.
+
+    Attributes:
+        seed: of the starting noise and the sampler's own.
+        steps: of the sampler.
+        guidance_scale: how strongly to follow the embedding; 1 or less turns guidance off.
+        scheduler: one of :data:`.schedulers.DECODER_SCHEDULERS`.
+        width, height: in pixels, rounded up to what the decoder can draw; None is the size of
+            ``init_image``, or the one the decoder was trained at.
+        count: how many pictures of each embedding; they are neighbours in the result.
+        text: the prompt, for decoders that see it beside the embedding.
+        init_image: pictures [B, H, W, C] in 0..1 to start from (SDEdit, Meng et al. 2022,
+            https://arxiv.org/abs/2108.01073).
+        strength: how much of the way from ``init_image`` to draw anew, 0..1; a decoder that
+            starts from a picture draws the last ``int(steps * strength)`` steps.
+        mask: [B, H, W] in 0..1, as large as ``init_image``; what is over 0.5 is drawn anew and
+            the rest kept.
+        hint: depth maps [B, H, W, C] in 0..1, for decoders trained with them.
+        noise: the starting noise x_T [B, C, h, w] instead of the seed's.
+        noise_level: noise on the embedding itself, for decoders trained with it.
+    """
+
+    seed: int = 0
+    steps: int = defaults.DECODER_STEPS
+    guidance_scale: float = defaults.DECODER_GUIDANCE
+    scheduler: str = "default"
+    width: int | None = None
+    height: int | None = None
+    count: int = 1
+    text: TextEmbedding | None = None
+    init_image: Tensor | None = None
+    strength: float = defaults.DECODER_STRENGTH
+    mask: Tensor | None = None
+    hint: Tensor | None = None
+    noise: Tensor | None = None
+    noise_level: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UnclipError(f"Decode: count must be 1 or more, found {self.count}.")
+        if not 0 <= self.strength <= 1:
+            raise UnclipError(f"Decode: strength must be within 0 and 1, found {self.strength}.")
+        for name, edge in (("width", self.width), ("height", self.height)):
+            if edge is not None and edge < 1:
+                raise UnclipError(f"Decode: {name} must be at least 1 pixel, found {edge}.")
+        if self.mask is None:
+            return
+        if self.init_image is None:
+            raise UnclipError("Decode: a mask needs an init_image, whose other parts are kept.")
+        mask, picture = tuple(self.mask.shape[-2:]), tuple(self.init_image.shape[1:3])
+        if mask != picture:
+            raise UnclipError(
+                f"Decode: the mask is {mask[1]}x{mask[0]}, the init_image "
+                f"{picture[1]}x{picture[0]}. Scale one to the other's size."
+            )
+
+
 class Decoder(Protocol):
     """p(y | z)."""
 
@@ -67,17 +134,14 @@ class Decoder(Protocol):
         image: ImageEmbedding,
         negative: ImageEmbedding | None = None,
         *,
-        seed: int = 0,
-        steps: int = ...,
-        guidance_scale: float = ...,
-        scheduler: str = "default",
-        width: int | None = None,
-        height: int | None = None,
-        count: int = 1,
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
+        **settings: Any,
     ) -> Tensor:
-        """Draw ``count`` pictures of each embedding: [B * count, H, W, 3] float32 in 0..1."""
+        """Draw pictures of each embedding: [B * count, H, W, 3] float32 in 0..1.
+
+        ``settings`` are the fields of :class:`Drawing`; ``generators`` replaces the seed.
+        """
         ...
 
 

@@ -74,7 +74,7 @@ def test_prompts_that_cannot_be_read_are_refused(model, prompts, message):
 def test_no_pictures_are_refused(model):
     with pytest.raises(UnclipError, match="num_images must be 1 or more, found 0"):
         model.generate_images("red", num_images=0)
-    with pytest.raises(UnclipError, match="draws 1 or more pictures"):
+    with pytest.raises(UnclipError, match="count must be 1 or more"):
         model.vary(picture(8, 8), num_images=0)
 
 

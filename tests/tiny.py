@@ -69,12 +69,12 @@ def _prior():
     return prior
 
 
-def _unet():
+def _unet(in_channels: int = 4, embedding: str = "image"):
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
         sample_size=8,
-        in_channels=4,
+        in_channels=in_channels,
         out_channels=8,
         down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
         mid_block_type="UNetMidBlock2DSimpleCrossAttn",
@@ -84,7 +84,7 @@ def _unet():
         norm_num_groups=8,
         cross_attention_dim=32,
         attention_head_dim=16,
-        addition_embed_type="image",
+        addition_embed_type=embedding,
         addition_embed_type_num_heads=4,
         encoder_hid_dim=WIDTH,
         encoder_hid_dim_type="image_proj",
@@ -196,6 +196,25 @@ def write_pair(root: Path, seed: int = 0) -> tuple[Path, Path]:
     _write_index(prior, "KandinskyV22PriorPipeline", names)
     _write_index(decoder, "KandinskyV22Pipeline", ["unet", "scheduler", "movq"])
     return prior, decoder
+
+
+def write_inpainting_decoder(folder: Path) -> Path:
+    """A decoder that sees the kept latents and the mask beside the noisy ones."""
+    return _write_decoder(folder, "KandinskyV22InpaintPipeline", _unet(in_channels=9))
+
+
+def write_controlnet_decoder(folder: Path) -> Path:
+    """A decoder that draws after a depth map."""
+    unet = _unet(in_channels=8, embedding="image_hint")
+    return _write_decoder(folder, "KandinskyV22ControlnetPipeline", unet)
+
+
+def _write_decoder(folder: Path, pipeline: str, unet) -> Path:
+    unet.save_pretrained(folder / "unet")
+    _movq().save_pretrained(folder / "movq")
+    _schedulers()[1].save_pretrained(folder / "scheduler")
+    _write_index(folder, pipeline, ["unet", "scheduler", "movq"])
+    return folder
 
 
 def _write(prior: Path, decoder: Path, prefix: str, seed: int) -> None:

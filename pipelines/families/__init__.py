@@ -21,6 +21,13 @@ _MODULE_OF_PIPELINE = {
     "KandinskyV22CombinedPipeline": "kandinsky22",
     "KandinskyV22PriorPipeline": "kandinsky22",
     "KandinskyV22Pipeline": "kandinsky22",
+    "KandinskyV22Img2ImgPipeline": "kandinsky22",
+    "KandinskyV22InpaintPipeline": "kandinsky22",
+    "KandinskyV22ControlnetPipeline": "kandinsky22",
+    "KandinskyV22ControlnetImg2ImgPipeline": "kandinsky22",
+    "KandinskyV22PriorEmb2EmbPipeline": "kandinsky22",
+    "KandinskyV22Img2ImgCombinedPipeline": "kandinsky22",
+    "KandinskyV22InpaintCombinedPipeline": "kandinsky22",
 }
 
 

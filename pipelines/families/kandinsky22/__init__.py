@@ -8,6 +8,7 @@ what diffusers' ``KandinskyV22PriorPipeline`` and ``KandinskyV22Pipeline`` do, t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from .decoder import KandinskyDecoder
 from .prior import KandinskyPrior
 from .towers import KandinskyImageEncoder, KandinskyTextEncoder
 
+# kandinsky-2-2-decoder, -decoder-inpaint and -controlnet-depth have one prior.
+_DECODER_NAME = re.compile(r"(decoder|controlnet).*$")
 # Where each layout keeps the components.
 _PRIOR_FOLDERS = {
     "text_encoder": "text_encoder",
@@ -38,12 +41,12 @@ _COMBINED_FOLDERS = _DECODER_FOLDERS | {
 
 def _folders(folder: Path, pipeline: str) -> dict[str, Path]:
     """The folder of each component; a decoder finds its prior in the sibling folder."""
-    if pipeline == "KandinskyV22CombinedPipeline":
+    if pipeline.endswith("CombinedPipeline"):
         return {role: folder / name for role, name in _COMBINED_FOLDERS.items()}
-    if pipeline == "KandinskyV22PriorPipeline":
+    if pipeline.startswith("KandinskyV22Prior"):
         return {role: folder / name for role, name in _PRIOR_FOLDERS.items()}
     found = {role: folder / name for role, name in _DECODER_FOLDERS.items()}
-    sibling = folder.with_name(folder.name.replace("decoder", "prior"))
+    sibling = folder.with_name(_DECODER_NAME.sub("prior", folder.name))
     if sibling != folder and (sibling / "model_index.json").is_file():
         found |= {role: sibling / name for role, name in _PRIOR_FOLDERS.items()}
     return found

@@ -15,7 +15,7 @@ from ...errors import UnclipError
 from ...progress import Progress
 from ...randomness import generators as seeded
 from ...randomness import noise
-from ...sampling import sample
+from ...sampling import begin, first_step, sample
 from ...schedulers import PRIOR_SCHEDULERS, make, set_steps
 from .towers import KandinskyImageEncoder, KandinskyTextEncoder
 
@@ -42,6 +42,8 @@ class KandinskyPrior:
         text: TextEmbedding,
         negative: TextEmbedding | None = None,
         *,
+        image: ImageEmbedding | None = None,
+        strength: float = defaults.REFINE_STRENGTH,
         seed: int = 0,
         steps: int = defaults.PRIOR_STEPS,
         guidance_scale: float = defaults.PRIOR_GUIDANCE,
@@ -51,6 +53,11 @@ class KandinskyPrior:
     ) -> tuple[ImageEmbedding, ImageEmbedding]:
         """Sample an image embedding for each of B texts.
 
+        With ``image`` the result is p(z_1 | z_0, t): those embeddings are noised up to a
+        ``strength`` in 0..1 and denoised towards the texts ("emb2emb"); 0 keeps them. The
+        prior works on standardised embeddings, so they are standardised first, which
+        diffusers' ``KandinskyV22PriorEmb2EmbPipeline`` leaves out.
+
         The second result guides the decoder away from itself: the null embedding, or with
         ``negative`` the prior's own sample for that text, as Kandinsky does it. An empty
         negative prompt counts as none.
@@ -58,6 +65,12 @@ class KandinskyPrior:
         """
         self.space.require(text.space, "the prior")
         count = len(text)
+        if image is not None:
+            self.space.require(image.space, "the prior")
+            if not 0 <= strength <= 1:
+                raise UnclipError(f"Prior: strength must be within 0 and 1, found {strength}.")
+            count = paired_size("Prior", count, len(image))
+            text = text.repeated(count)
         if negative is not None and not any(prompt.strip() for prompt in negative.prompts):
             negative = None
         if negative is None:
@@ -69,17 +82,24 @@ class KandinskyPrior:
             negative = negative.repeated(count)
             rows, uncond = _stack(text.repeated(count), negative), _stack(negative, negative)
             sources = generators or [*seeded(seed, count), *seeded(seed, count, stream=1)]
-        vectors = self._diffuse(rows, uncond, sources, steps, guidance_scale, scheduler, progress)
+        clean = None
+        if image is not None:
+            clean = image.repeated(count).vectors.repeat(len(rows) // count, 1)
+        vectors = self._diffuse(
+            rows, uncond, clean, strength, sources, steps, guidance_scale, scheduler, progress
+        )
         source = f"prior({text.prompts[0]})"
-        image = ImageEmbedding(vectors[:count], self.space, source)
+        found = ImageEmbedding(vectors[:count], self.space, source)
         if negative is None:
-            return image, self._image_encoder.null.repeated(count)
-        return image, ImageEmbedding(vectors[count:], self.space, f"prior({negative.prompts[0]})")
+            return found, self._image_encoder.null.repeated(count)
+        return found, ImageEmbedding(vectors[count:], self.space, f"prior({negative.prompts[0]})")
 
     def _diffuse(
         self,
         text: TextEmbedding,
         uncond: TextEmbedding,
+        clean: Tensor | None,
+        strength: float,
         sources: Sequence[torch.Generator],
         steps: int,
         guidance_scale: float,
@@ -107,14 +127,19 @@ class KandinskyPrior:
             ).predicted_image_embedding
             return output
 
-        start = noise((model.config.embedding_dim,), sources).to(device)
+        first = 0
+        if clean is not None:
+            clean = (clean.to(device) - model.clip_mean) / model.clip_std
+            first = first_step(steps, strength)
+        started = noise((model.config.embedding_dim,), sources).to(device)
         x = sample(
             predict,
             scheduler,
-            start,
+            begin(scheduler, started, clean, first),
             guidance_scale=guidance_scale,
             generators=sources,
             progress=progress,
+            first=first,
         )
         vectors: Tensor = model.post_process_latents(x)
         return vectors.float().cpu()
