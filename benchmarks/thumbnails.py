@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
-from unclip_graph.headless.runner import EXAMPLES, Runner, example_names
+from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names
 
 EDGE, GAP = 400, 8
 BACKDROP = "#888"
@@ -50,7 +50,7 @@ def main() -> None:
     """Draw and write every thumbnail."""
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(output=Path(folder))
-        for name in example_names():
+        for name in demo_example_names():
             outcome = runner.run(name)
             before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
             after = [Image.open(path) for path in outcome.files]

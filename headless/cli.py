@@ -20,7 +20,14 @@ from ..pipelines.memory import DTYPES
 from .folders import write_over
 from .overrides import Overrides
 from .report import failure
-from .runner import InvalidWorkflow, Outcome, Runner, example_names, open_workflow
+from .runner import (
+    InvalidWorkflow,
+    Outcome,
+    Runner,
+    demo_example_names,
+    example_names,
+    open_workflow,
+)
 
 DONE, FAILED, REFUSED, CANCELLED = 0, 1, 2, 130
 
@@ -48,7 +55,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.workflow is None:
         print("usage: unclip run WORKFLOW [options]; see unclip run --help\n")
         print("WORKFLOW is a file or one of the examples:")
-        print("\n".join(f"  {name}" for name in example_names()))
+        demo = demo_example_names()
+        print("\n".join(f"  {name}" for name in demo))
+        others = [name for name in example_names() if name not in demo]
+        print("These need models of your own, or ComfyUI; see the note in each:")
+        print("\n".join(f"  {name}" for name in others))
         return DONE
     runner = _runner(arguments)
     overrides = Overrides(

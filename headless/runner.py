@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from ..nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from ..nodes import host as node_host
 from ..pipelines.errors import UnclipError
+from ..pipelines.loading import DEMO_MODEL
 from . import host_nodes
 from .execution.cache import Cache
 from .execution.execute import OnEvent, RunResult, execute
@@ -23,6 +24,7 @@ from .execution.validate import Validation, validate
 from .folders import Folders, check_writable
 from .formats.document import Document, WorkflowError, document, read
 from .formats.editor import to_prompt
+from .formats.resolve import VIRTUAL
 from .host import HeadlessHost
 from .nodeclass import Declarations
 from .overrides import Overrides, apply_to_prompt, apply_to_workflow, resolve
@@ -177,6 +179,20 @@ class Runner:
 def example_names() -> list[str]:
     """The names of the workflows that ship with the package."""
     return sorted(path.stem for path in EXAMPLES.glob("*.json"))
+
+
+def demo_example_names() -> list[str]:
+    """Those that run as they are: with nodes of this pack and the model that ships with it."""
+    known = {*NODE_CLASS_MAPPINGS, *host_nodes.DISPLAY_NAMES, *VIRTUAL}
+    return [
+        name
+        for name in example_names()
+        if all(
+            node["type"] in known
+            and (node["type"] != "UnCLIPLoader" or node["widgets_values"][0] == DEMO_MODEL)
+            for node in read(EXAMPLES / f"{name}.json").data["nodes"]
+        )
+    ]
 
 
 def open_workflow(workflow: str | Path | Mapping[str, Any]) -> Document:

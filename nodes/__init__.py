@@ -1,6 +1,6 @@
 """The stages of unCLIP as graph nodes: one file a stage."""
 
-from . import decode, image_encode, latent_edit, loaders, prior, spec, text_encode
+from . import bridges, decode, image_encode, latent_edit, loaders, prior, spec, text_encode
 
 # Node menus keep this order, so the stages stand in it as they follow each other.
 NODE_CLASS_MAPPINGS = dict(
@@ -11,6 +11,7 @@ NODE_DISPLAY_NAME_MAPPINGS = spec.NODE_DISPLAY_NAME_MAPPINGS
 __all__ = [
     "NODE_CLASS_MAPPINGS",
     "NODE_DISPLAY_NAME_MAPPINGS",
+    "bridges",
     "decode",
     "image_encode",
     "latent_edit",

@@ -13,12 +13,15 @@ from .errors import ModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
+VIT_L = EmbeddingSpace("openai-clip-vit-l-14", "OpenAI CLIP ViT-L/14", 768)
+VIT_H = EmbeddingSpace("openclip-vit-h-14", "OpenCLIP ViT-H/14", 1024)
 VIT_BIGG = EmbeddingSpace("openclip-vit-bigg-14", "OpenCLIP ViT-bigG/14", 1280)
+PUBLISHED = (VIT_L, VIT_H, VIT_BIGG)
 
 # What a tower's config.json says in a published encoder: (space, hidden size, layers).
-_PUBLISHED = {
-    "CLIPVisionModelWithProjection": [(VIT_BIGG, 1664, 48)],
-    "CLIPTextModelWithProjection": [(VIT_BIGG, 1280, 32)],
+_TOWERS = {
+    "CLIPVisionModelWithProjection": [(VIT_L, 1024, 24), (VIT_H, 1280, 32), (VIT_BIGG, 1664, 48)],
+    "CLIPTextModelWithProjection": [(VIT_L, 768, 12), (VIT_H, 1024, 24), (VIT_BIGG, 1280, 32)],
 }
 _PROJECTION = {
     "CLIPVisionModelWithProjection": "visual_projection.weight",
@@ -33,7 +36,7 @@ def space_of(tower: Component) -> EmbeddingSpace:
         ModelError: no usable weights, or they have no projection.
     """
     config = tower.config
-    for space, width, layers in _PUBLISHED[tower.class_name]:
+    for space, width, layers in _TOWERS[tower.class_name]:
         if _shape(config) == (space.dim, width, layers):
             return space
     key = _PROJECTION[tower.class_name]

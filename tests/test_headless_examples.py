@@ -6,13 +6,23 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from unclip_graph.headless.cli import main
-from unclip_graph.headless.runner import EXAMPLES, Runner, example_names
+from unclip_graph.headless.formats.resolve import VIRTUAL
+from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names, example_names
 
-NAMES = example_names()
+NAMES = demo_example_names()
 
 
 def test_there_are_examples():
     assert {"text_to_image", "image_variation", "text_diff_edit"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_every_example_has_a_picture_and_a_twin_with_the_same_nodes(name):
+    assert (EXAMPLES / f"{name}.jpg").is_file()
+    twin = json.loads((EXAMPLES / "api" / f"{name}.json").read_text("utf-8"))
+    nodes = json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))["nodes"]
+    classes = {str(node["id"]): node["type"] for node in nodes if node["type"] not in VIRTUAL}
+    assert {id: node["class_type"] for id, node in twin.items()} == classes
 
 
 @pytest.mark.parametrize("name", NAMES)

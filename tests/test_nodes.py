@@ -40,7 +40,7 @@ def test_pack_loads_from_a_folder_of_any_name_without_heavy_imports(tmp_path):
 def test_stages_follow_each_other_in_the_menu():
     stages = [cls.CATEGORY for cls in NODE_CLASS_MAPPINGS.values()]
     assert stages == sorted(stages)
-    assert stages[0] == "unCLIP/0 load" and stages[-1] == "unCLIP/5 decode"
+    assert stages[0] == "unCLIP/0 load" and stages[-1] == "unCLIP/8 bridges"
 
 
 @pytest.mark.parametrize("name", NODES)
