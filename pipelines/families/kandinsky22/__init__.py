@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...autoencoder import Autoencoder
 from ...components import Component, Options
 from ...embeddings import EmbeddingSpace
 from ...spaces import VIT_BIGG, space_of
 from ...stages import MissingStage, StageModels
+from ..clip import ImageEncoderTower, TextEncoderTower
+from ..prior import TransformerPrior
 from .decoder import KandinskyDecoder
-from .prior import KandinskyPrior
-from .towers import KandinskyImageEncoder, KandinskyTextEncoder
 
 # kandinsky-2-2-decoder, -decoder-inpaint and -controlnet-depth have one prior.
 _DECODER_NAME = re.compile(r"(decoder|controlnet).*$")
@@ -67,15 +68,24 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
     if "prior" in paths:
         vision = component("image_encoder", "CLIPVisionModelWithProjection")
         space = space_of(vision)
-        image_encoder = KandinskyImageEncoder(vision, paths["image_processor"], space)
+        image_encoder = ImageEncoderTower(vision, paths["image_processor"], space)
         text = component("text_encoder", "CLIPTextModelWithProjection")
-        text_encoder = KandinskyTextEncoder(text, paths["tokenizer"], space)
+        text_encoder = TextEncoderTower(text, paths["tokenizer"], space)
         transformer = component("prior", "PriorTransformer")
-        prior = KandinskyPrior(transformer, paths["prior_scheduler"], text_encoder, image_encoder)
+        prior = TransformerPrior(
+            transformer,
+            paths["prior_scheduler"],
+            text_encoder,
+            space,
+            lambda: image_encoder.null,
+            samples_negative=True,
+        )
     if "unet" in paths:
         unet, movq = component("unet", "UNet2DConditionModel"), component("movq", "VQModel")
         space = space or _space_of_lone_decoder(unet)
-        decoder = KandinskyDecoder(unet, movq, paths["scheduler"], space, image_encoder)
+        decoder = KandinskyDecoder(
+            unet, Autoencoder(movq), paths["scheduler"], space, image_encoder
+        )
     return StageModels(text_encoder, prior, image_encoder, decoder)
 
 

@@ -1,4 +1,4 @@
-"""Kandinsky 2.2's CLIP towers: prompts and pictures become embeddings of one space."""
+"""CLIP towers with projection: prompts and pictures become embeddings of one space."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...cache import remembered
-from ...components import Component, read_json
-from ...embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
-from ...errors import ModelError, UnclipError, UnclipWarning
-from ...images import clip_pixels
+from ..cache import remembered
+from ..components import Component, read_json
+from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
+from ..errors import ModelError, UnclipError, UnclipWarning
+from ..images import clip_pixels
 
 # What CLIPTextConfig means when config.json does not say.
 CLIP_POSITIONS = 77
@@ -33,7 +33,7 @@ def _check_prompts(prompts: Sequence[str]) -> None:
             ) from error
 
 
-class KandinskyTextEncoder:
+class TextEncoderTower:
     """z_t = CLIP_text(x): pooled vectors for the space, token states for the prior."""
 
     def __init__(self, tower: Component, tokenizer: Path, space: EmbeddingSpace):
@@ -102,7 +102,7 @@ class KandinskyTextEncoder:
                 )
 
 
-class KandinskyImageEncoder:
+class ImageEncoderTower:
     """z_0 = CLIP_image(x_0)."""
 
     def __init__(self, tower: Component, processor: Path, space: EmbeddingSpace):
@@ -123,7 +123,7 @@ class KandinskyImageEncoder:
 
     @cached_property
     def null(self) -> ImageEmbedding:
-        """The embedding of zero pixels, which stands for "no picture" in this family.
+        """The embedding of zero pixels, which stands for "no picture" in Kandinsky.
 
         Kept on disk, so that text to image does not load this tower (3.7 GB in float16) for
         one constant vector.

@@ -1,40 +1,48 @@
-"""Kandinsky 2.2's prior: a transformer that denoises the image embedding itself."""
+"""The prior of unCLIP: a transformer that denoises the image embedding itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ... import defaults
-from ...components import Component, read_json
-from ...embeddings import ImageEmbedding, TextEmbedding, paired_size
-from ...errors import UnclipError
-from ...progress import Progress
-from ...randomness import generators as seeded
-from ...randomness import noise
-from ...sampling import begin, first_step, sample
-from ...schedulers import PRIOR_SCHEDULERS, make, set_steps
-from .towers import KandinskyImageEncoder, KandinskyTextEncoder
+from .. import defaults
+from ..components import Component, read_json
+from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
+from ..errors import UnclipError
+from ..progress import Progress
+from ..randomness import generators as seeded
+from ..randomness import noise
+from ..sampling import begin, first_step, sample
+from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
+from .clip import TextEncoderTower
 
 
-class KandinskyPrior:
-    """p(z_i | z_t): a diffusion over the image embedding."""
+class TransformerPrior:
+    """p(z_i | z_t): a diffusion over the image embedding with a ``PriorTransformer``.
+
+    ``null`` is the embedding that decoders move away from without a negative prompt.
+    ``samples_negative`` says that a negative prompt gets an embedding of its own, sampled
+    beside the others, as in Kandinsky; else it takes the place of the empty prompt.
+    """
 
     def __init__(
         self,
         transformer: Component,
         scheduler: Path,
-        text_encoder: KandinskyTextEncoder,
-        image_encoder: KandinskyImageEncoder,
+        text_encoder: TextEncoderTower,
+        space: EmbeddingSpace,
+        null: Callable[[], ImageEmbedding],
+        samples_negative: bool = False,
     ):
-        self.space = image_encoder.space
+        self.space = space
         self._transformer = transformer
         self._scheduler = scheduler
         self._text_encoder = text_encoder
-        self._image_encoder = image_encoder
+        self._null = null
+        self._samples_negative = samples_negative
 
     @torch.inference_mode()
     def sample(
@@ -59,9 +67,9 @@ class KandinskyPrior:
         diffusers' ``KandinskyV22PriorEmb2EmbPipeline`` leaves out.
 
         The second result guides the decoder away from itself: the null embedding, or with
-        ``negative`` the prior's own sample for that text, as Kandinsky does it. An empty
-        negative prompt counts as none.
-        ``generators`` replaces the seed: B of them, or 2B with ``negative``.
+        ``negative`` the prior's own sample for that text, where the family does it so. An
+        empty negative prompt counts as none. ``generators`` replaces the seed: B of them, or
+        2B if the negative prompt is sampled, too.
         """
         self.space.require(text.space, "the prior")
         count = len(text)
@@ -73,15 +81,17 @@ class KandinskyPrior:
             text = text.repeated(count)
         if negative is not None and not any(prompt.strip() for prompt in negative.prompts):
             negative = None
-        if negative is None:
-            rows, uncond = text, self._text_encoder.empty(count)
-            sources = generators or seeded(seed, count)
-        else:
+        if negative is not None:
             self.space.require(negative.space, "the prior")
             count = paired_size("Prior", count, len(negative))
-            negative = negative.repeated(count)
-            rows, uncond = _stack(text.repeated(count), negative), _stack(negative, negative)
+            text, negative = text.repeated(count), negative.repeated(count)
+        sampled = negative is not None and self._samples_negative
+        if negative is not None and sampled:
+            rows, uncond = _stack(text, negative), _stack(negative, negative)
             sources = generators or [*seeded(seed, count), *seeded(seed, count, stream=1)]
+        else:
+            rows, uncond = text, negative or self._text_encoder.empty(count)
+            sources = generators or seeded(seed, count)
         clean = None
         if image is not None:
             clean = image.repeated(count).vectors.repeat(len(rows) // count, 1)
@@ -90,8 +100,8 @@ class KandinskyPrior:
         )
         source = f"prior({text.prompts[0]})"
         found = ImageEmbedding(vectors[:count], self.space, source)
-        if negative is None:
-            return found, self._image_encoder.null.repeated(count)
+        if negative is None or not sampled:
+            return found, self._null().repeated(count)
         return found, ImageEmbedding(vectors[count:], self.space, f"prior({negative.prompts[0]})")
 
     def _diffuse(
