@@ -235,7 +235,7 @@ def test_float8_halves_the_weights_and_keeps_the_picture():
     assert (found - expected).abs().mean() < 4 / 255
     wide, narrow = (one.decoder._unet.network.size for one in (full, stored))
     assert narrow < wide / 2
-    assert stored.decoder._movq.network.network.size == full.decoder._movq.network.size
+    assert stored.decoder._movq.network.network.size == full.decoder._movq.network.network.size
 
 
 def test_no_warning_when_everything_fits(tiny_model):
