@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ..pipelines.components import Options
 from ..pipelines.errors import UnclipError
 from ..pipelines.loading import DEMO_MODEL, find_models, fingerprint, load_model, resolve
-from ..pipelines.memory import DTYPES, POLICIES
+from ..pipelines.memory import DTYPES, POLICIES, resolve_device, resolve_dtype
 from . import host
 from .spec import DECODER, IMAGE_ENCODER, PRIOR, TEXT_ENCODER, Input, Output, node
 
@@ -25,6 +26,50 @@ def _stamp(model: str, **others: Any) -> str:
         return model
 
 
+_PLACEMENT = [
+    Input(
+        "device",
+        lambda: POLICIES,
+        "Where the stages run. auto: the graphics card if there is one; stages leave it when "
+        "another needs room. gpu: they stay there. offload: only the one that runs is there. "
+        "cpu: no graphics card. In ComfyUI its own memory manager moves them.",
+        {"default": "auto"},
+        optional=True,
+        advanced=True,
+    ),
+    Input(
+        "dtype",
+        lambda: DTYPES,
+        "Number type of the weights. auto: float16 on a graphics card, float32 on a CPU. "
+        "float8 halves the memory that weights take once more, at a small loss.",
+        {"default": "auto"},
+        optional=True,
+        advanced=True,
+    ),
+]
+_STAGES = [
+    Output("text_encoder", TEXT_ENCODER, "Turns prompts into text embeddings."),
+    Output("prior", PRIOR, "Turns text embeddings into image embeddings."),
+    Output("image_encoder", IMAGE_ENCODER, "Turns pictures into image embeddings."),
+    Output("decoder", DECODER, "Turns image embeddings into pictures."),
+]
+
+
+def _options(device: str, dtype: str) -> Options:
+    now = host.current()
+    return Options(
+        now.device() if device == "auto" else device,
+        now.dtype() if dtype == "auto" else dtype,
+        now.allow_pickle(),
+        now.memory(),
+    )
+
+
+def _opened(folder: Path, options: Options) -> tuple[Any, ...]:
+    stages = load_model(folder, options)
+    return stages.text_encoder, stages.prior, stages.image_encoder, stages.decoder
+
+
 @node(
     "UnCLIPLoader",
     title="Load unCLIP model",
@@ -38,43 +83,56 @@ def _stamp(model: str, **others: Any) -> str:
             "The model folder: the demo model that ships with the pack, or a diffusers folder "
             "with safetensors weights under models/unclip or models/diffusers.",
         ),
-        Input(
-            "device",
-            lambda: POLICIES,
-            "Where the stages run. auto: the graphics card if there is one; stages leave it when "
-            "another needs room. gpu: they stay there. offload: only the one that runs is there. "
-            "cpu: no graphics card. In ComfyUI its own memory manager moves them.",
-            {"default": "auto"},
-            optional=True,
-            advanced=True,
-        ),
-        Input(
-            "dtype",
-            lambda: DTYPES,
-            "Number type of the weights. auto: float16 on a graphics card, float32 on a CPU. "
-            "float8 halves the memory that weights take once more, at a small loss.",
-            {"default": "auto"},
-            optional=True,
-            advanced=True,
-        ),
+        *_PLACEMENT,
     ],
-    outputs=[
-        Output("text_encoder", TEXT_ENCODER, "Turns prompts into text embeddings."),
-        Output("prior", PRIOR, "Turns text embeddings into image embeddings."),
-        Output("image_encoder", IMAGE_ENCODER, "Turns pictures into image embeddings."),
-        Output("decoder", DECODER, "Turns image embeddings into pictures."),
-    ],
+    outputs=_STAGES,
     aliases=["checkpoint", "kandinsky", "dall-e 2", "unclip loader"],
     is_changed=_stamp,
 )
 def load(model: str, device: str = "auto", dtype: str = "auto") -> tuple[Any, ...]:
     """The four stage models of a folder."""
-    now = host.current()
-    options = Options(
-        now.device() if device == "auto" else device,
-        now.dtype() if dtype == "auto" else dtype,
-        now.allow_pickle(),
-        now.memory(),
+    folder = resolve(model, host.current().model_roots())
+    return _opened(folder, _options(device, dtype))
+
+
+@node(
+    "UnCLIPHubLoader",
+    title="Load unCLIP model from the Hub",
+    stage="0 load",
+    description="Downloads a model from the Hugging Face Hub, once, and gives its four stages. "
+    "Only safetensors and small text files are fetched, never code.",
+    inputs=[
+        Input(
+            "repository",
+            "STRING",
+            "owner/name on the Hub, of a model in the diffusers layout.",
+            {"default": "kandinsky-community/kandinsky-2-2-decoder"},
+        ),
+        Input(
+            "revision",
+            "STRING",
+            "A branch, a tag, or a commit, which makes a shared workflow repeatable.",
+            {"default": "main"},
+            optional=True,
+            advanced=True,
+        ),
+        *_PLACEMENT,
+    ],
+    outputs=_STAGES,
+    aliases=["huggingface", "download", "checkpoint"],
+)
+def load_from_hub(
+    repository: str, revision: str = "main", device: str = "auto", dtype: str = "auto"
+) -> tuple[Any, ...]:
+    """The four stage models of a repository."""
+    from ..pipelines import hub
+
+    options = _options(device, dtype)
+    number = resolve_dtype(options.dtype, resolve_device(options.device))
+    folder = hub.download(
+        repository.strip(),
+        revision.strip() or "main",
+        half=number.itemsize == 2,
+        progress=host.current().progress(),
     )
-    stages = load_model(resolve(model, now.model_roots()), options)
-    return stages.text_encoder, stages.prior, stages.image_encoder, stages.decoder
+    return _opened(folder, options)

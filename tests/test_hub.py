@@ -1,0 +1,160 @@
+"""Downloading a model, against a server that speaks the Hub's protocol."""
+
+import errno
+import shutil
+from pathlib import Path
+
+import huggingface_hub
+import huggingface_hub.constants as constants
+import pytest
+import torch
+from hub_server import COMMIT, REPOSITORY, Hub
+from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
+from unclip_graph.pipelines import hub
+from unclip_graph.pipelines.components import Options
+from unclip_graph.pipelines.errors import Cancelled, ModelError
+from unclip_graph.pipelines.loading import load_model
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture
+def server(tiny_copy, tmp_path, monkeypatch):
+    (tiny_copy / "evil.py").write_text("raise SystemExit('this code was run')")
+    (tiny_copy / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"a pickle")
+    running = Hub(tiny_copy)
+    monkeypatch.setenv("HF_ENDPOINT", running.url)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    yield running
+    running.stop()
+
+
+def leftovers(tmp_path):
+    return [path for path in (tmp_path / "hub").rglob("*.incomplete")]
+
+
+def draw(folder):
+    stages = load_model(folder, Options("cpu"))
+    embeds = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    return stages.decoder.decode(*embeds, steps=2)
+
+
+def test_a_model_is_downloaded_without_code_and_draws(server, tiny_model):
+    seen = []
+    folder = hub.download(REPOSITORY, progress=lambda step, total, *_: seen.append((step, total)))
+    assert draw(folder).equal(draw(tiny_model))
+    assert {path.suffix for path in folder.rglob("*.*")} == {".json", ".txt", ".safetensors"}
+    assert seen == sorted(seen) and seen[-1][0] == seen[-1][1]
+
+
+def test_what_is_cached_is_not_downloaded_again(server):
+    first = hub.download(REPOSITORY, COMMIT)
+    server.fetched.clear()
+    assert hub.download(REPOSITORY) == first
+    assert [name for name, _ in server.fetched if name.endswith(".safetensors")] == []
+
+
+def test_a_lost_connection_is_resumed_where_it_broke(server, tiny_model, monkeypatch):
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
+    server.cut[UNET] = 50_000
+    assert draw(hub.download(REPOSITORY)).equal(draw(tiny_model))
+    asked = [bytes_ for name, bytes_ in server.fetched if name == UNET]
+    assert len(asked) == 2 and asked[1] == "bytes=50000-"
+
+
+def test_cancelling_leaves_nothing_half_written_and_keeps_what_is_complete(server, tmp_path):
+    def cancel(step, total, *_):
+        if any(name == UNET for name, _ in server.fetched):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        hub.download(REPOSITORY, progress=cancel)
+    assert leftovers(tmp_path) == []
+    done = {name for name, _ in server.fetched if name.endswith(".safetensors")} - {UNET}
+    server.fetched.clear()
+    hub.download(REPOSITORY)
+    assert UNET in {name for name, _ in server.fetched}
+    assert done and not done & {name for name, _ in server.fetched}
+
+
+def test_a_damaged_file_is_refused_and_removed(server, tmp_path):
+    server.damaged.add(UNET)
+    with pytest.raises(ModelError, match=rf"{UNET} arrived damaged and was removed"):
+        hub.download(REPOSITORY)
+    server.damaged.clear()
+    assert draw(hub.download(REPOSITORY)).isfinite().all()
+
+
+def test_no_room_is_told_before_anything_is_fetched(server, tmp_path):
+    server.sizes[UNET] = 10**15
+    with pytest.raises(ModelError, match=r"needs 1000000\.0 GB more.*HF_HOME"):
+        hub.download(REPOSITORY)
+    assert server.fetched == []
+
+
+def test_a_disk_that_fills_up_says_so(server, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", full)
+    with pytest.raises(ModelError, match="the disk is full"):
+        hub.download(REPOSITORY)
+
+
+def test_without_a_connection_the_cache_serves(server, tiny_model, monkeypatch):
+    folder = hub.download(REPOSITORY)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    server.fetched.clear()
+    assert hub.download(REPOSITORY) == folder and server.fetched == []
+
+
+def test_without_a_connection_and_without_a_copy(server, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match="is not in the cache, and the Hub cannot be reached"):
+        hub.download(REPOSITORY)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    server.stop()
+    with pytest.raises(ModelError, match="is not in the cache"):
+        hub.download(REPOSITORY)
+
+
+@pytest.mark.parametrize(
+    ("repository", "revision", "message"),
+    [
+        ("someone/gone", "main", "The Hub has no model someone/gone"),
+        (REPOSITORY, "gone", "has no revision 'gone'"),
+        ("../etc/passwd", "main", "is no Hub repository"),
+        ("tiny", "main", "is no Hub repository"),
+    ],
+)
+def test_what_is_not_there(server, repository, revision, message):
+    with pytest.raises(ModelError, match=message):
+        hub.download(repository, revision)
+
+
+def test_repository_that_holds_no_model(server, tiny_copy):
+    (tiny_copy / "model_index.json").unlink()
+    with pytest.raises(ModelError, match=r"has no model_index\.json"):
+        hub.download(REPOSITORY)
+
+
+def test_of_two_variants_one_is_downloaded(server, tiny_copy):
+    shutil.copy(tiny_copy / UNET, tiny_copy / UNET.replace("model.", "model.fp16."))
+    half = Path(hub.download(REPOSITORY, half=True))
+    assert [p.name for p in (half / "unet").glob("*.safetensors")] == [
+        "diffusion_pytorch_model.fp16.safetensors"
+    ]
+    full = Path(hub.download(REPOSITORY, half=False))
+    assert (full / UNET).is_file()
+
+
+def test_the_node_gives_the_four_stages(server, tiny_model):
+    host_before = host.current()
+    cls = NODE_CLASS_MAPPINGS["UnCLIPHubLoader"]
+    stages = cls().run(repository=REPOSITORY, device="cpu")
+    expected = load_model(tiny_model, Options("cpu"))
+    assert stages[3].space == expected.decoder.space
+    assert torch.equal(
+        stages[0].encode(["red"]).pooled, expected.text_encoder.encode(["red"]).pooled
+    )
+    assert host.current() is host_before
