@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.defaults import TEXT_DIFF_AMOUNT
-from unclip_graph.pipelines.edit import text_diff
+from unclip_graph.pipelines.editing.text_diff import text_diff
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.training.captions import canonical
 from unclip_graph.training.checker import check

@@ -6,6 +6,7 @@ workflow starts from, if there is one, and the pictures it draws with its own se
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,8 +40,7 @@ def mosaic(pictures: Sequence[Image.Image], columns: int) -> Image.Image:
 
 def thumbnail(before: Sequence[Image.Image], after: Sequence[Image.Image]) -> Image.Image:
     """Start and results: the results as a square mosaic, with the start on its left."""
-    side = 1 if len(after) == 1 else 2
-    result = mosaic(after, side)
+    result = mosaic(after, math.ceil(math.sqrt(len(after))))
     if not before:
         return result
     return mosaic([before[0], result], 2)

@@ -33,6 +33,7 @@ class HeadlessHost:
         dtype: likewise.
         stream: where progress and warnings go; None for nowhere.
         allow_pickle: also read pickled weights, which can run code.
+        files: folders from which a graph may read files; it may write in the first.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class HeadlessHost:
         dtype: str = "auto",
         stream: TextIO | None = None,
         allow_pickle: bool = False,
+        files: Sequence[Path] = (Path("output"), Path("input")),
     ) -> None:
+        self._files = list(files)
         self._allow_pickle = allow_pickle or pickle_allowed_by_environment()
         self.interrupt = threading.Event()
         self.titles: Mapping[str, str] = {}
@@ -57,6 +60,10 @@ class HeadlessHost:
         named = os.environ.get("UNCLIP_MODELS", "").split(os.pathsep)
         roots = [*self._models, *(Path(n) for n in named if n), Path("models"), PACKAGE_MODELS]
         return list(dict.fromkeys(root.resolve() for root in roots if root.is_dir()))
+
+    def file_roots(self) -> list[Path]:
+        """The output folder, then the input folders."""
+        return self._files
 
     def progress(self) -> Progress:
         """A progress bar for the node that is running."""

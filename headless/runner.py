@@ -81,8 +81,9 @@ class Runner:
         stream: TextIO | None = None,
         allow_pickle: bool = False,
     ) -> None:
-        self.host = HeadlessHost(models, device, dtype, stream, allow_pickle)
         self.folders = Folders([*(inputs or [Path("input")]), EXAMPLES / "input"], output)
+        files = [output, *self.folders.inputs]
+        self.host = HeadlessHost(models, device, dtype, stream, allow_pickle, files)
         self.node_classes = {
             **host_nodes.host_classes(self.folders),
             **NODE_CLASS_MAPPINGS,

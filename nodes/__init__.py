@@ -1,6 +1,21 @@
 """The stages of unCLIP as graph nodes: one file a stage."""
 
-from . import bridges, decode, image_encode, latent_edit, loaders, prior, spec, text_encode
+from . import (
+    bridges,
+    decode,
+    directions,
+    embeds,
+    files,
+    image_encode,
+    latent_edit,
+    loaders,
+    look,
+    noise,
+    prior,
+    prompts,
+    spec,
+    text_encode,
+)
 
 # Node menus keep this order, so the stages stand in it as they follow each other.
 NODE_CLASS_MAPPINGS = dict(
@@ -13,9 +28,15 @@ __all__ = [
     "NODE_DISPLAY_NAME_MAPPINGS",
     "bridges",
     "decode",
+    "directions",
+    "embeds",
+    "files",
     "image_encode",
     "latent_edit",
     "loaders",
+    "look",
+    "noise",
     "prior",
+    "prompts",
     "text_encode",
 ]

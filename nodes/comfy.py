@@ -40,6 +40,11 @@ class ComfyHost:
         named = [path for kind in (FOLDER, "diffusers") if kind in known for path in known[kind][0]]
         return [PACKAGE_MODELS, *map(Path, named)]
 
+    def file_roots(self) -> list[Path]:
+        """ComfyUI's output folder, then its input folder."""
+        named = folder_paths.get_output_directory(), folder_paths.get_input_directory()
+        return [Path(path) for path in named]
+
     def progress(self) -> Progress:
         """The progress bar on the running node, with a preview some times a second.
 

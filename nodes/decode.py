@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from ..pipelines.stages import Decoder
 
 
-def _edge(name: str) -> Input:
-    return Input(
-        name,
-        "INT",
-        f"{name.capitalize()} of the picture in pixels, rounded up to what the decoder can draw; "
-        "0 is the size it was trained at.",
-        {"default": 0, "min": 0, "max": 4096, "step": 8},
-    )
-
-
 @node(
     "UnCLIPDecode",
     title="unCLIP decode",
@@ -39,8 +29,8 @@ def _edge(name: str) -> Input:
         widgets.seed("the details that the embedding leaves open"),
         widgets.steps(defaults.DECODER_STEPS),
         widgets.guidance_scale(defaults.DECODER_GUIDANCE, "the embedding"),
-        _edge("width"),
-        _edge("height"),
+        widgets.edge("width"),
+        widgets.edge("height"),
         Input(
             "count",
             "INT",
@@ -81,7 +71,8 @@ def _edge(name: str) -> Input:
         Input(
             "noise",
             NOISE,
-            "The noise to start from instead of the seed's, from unCLIP invert.",
+            "The noise to start from instead of the seed's, from unCLIP invert or unCLIP noise. "
+            "Use the scheduler ddim with inverted noise.",
             optional=True,
         ),
         widgets.strength(defaults.DECODER_STRENGTH, "init_image"),

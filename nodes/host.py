@@ -22,6 +22,10 @@ class Host(Protocol):
         """Folders searched for diffusers-layout models."""
         ...
 
+    def file_roots(self) -> list[Path]:
+        """Folders from which a graph may read files; the first is where it may write them."""
+        ...
+
     def progress(self) -> Progress | None:
         """Progress of the node now running."""
         ...
@@ -58,6 +62,10 @@ class PlainHost:
     def model_roots(self) -> list[Path]:
         """The models that ship with the package, then ``./models``."""
         return [PACKAGE_MODELS, Path("models")]
+
+    def file_roots(self) -> list[Path]:
+        """``./output``, then ``./input``."""
+        return [Path("output"), Path("input")]
 
     def progress(self) -> None:
         """No progress is shown."""

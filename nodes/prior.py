@@ -34,6 +34,14 @@ if TYPE_CHECKING:
             optional=True,
         ),
         widgets.scheduler(PRIOR_SCHEDULERS),
+        Input(
+            "candidates",
+            "INT",
+            "How many embeddings to sample for each prompt; the one that fits it best is kept.",
+            {"default": 1, "min": 1, "max": 64},
+            optional=True,
+            advanced=True,
+        ),
     ],
     outputs=[
         Output("image_embed", IMAGE_EMBED, "The sampled image embedding."),
@@ -54,11 +62,16 @@ def sample(
     guidance_scale: float,
     negative_text_embed: TextEmbedding | None = None,
     scheduler: str = "default",
+    candidates: int = 1,
 ) -> tuple[ImageEmbedding, ImageEmbedding]:
     """An image embedding for each text, and its negative."""
-    return prior.sample(
+    from ..pipelines.editing.rerank import sample_best
+
+    return sample_best(
+        prior,
         text_embed,
         negative_text_embed,
+        candidates,
         seed=seed,
         steps=steps,
         guidance_scale=guidance_scale,

@@ -13,6 +13,7 @@ from typing import Any
 from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
 from ..pipelines.errors import UnclipError
 from ..pipelines.stages import MissingStage
+from . import host
 
 TEXT_ENCODER = "UNCLIP_TEXT_ENCODER"
 PRIOR = "UNCLIP_PRIOR"
@@ -25,7 +26,11 @@ IMAGE = "IMAGE"
 MASK = "MASK"
 
 _EMBEDDINGS: dict[Any, type] = {TEXT_EMBED: TextEmbedding, IMAGE_EMBED: ImageEmbedding}
-_TENSORS = {IMAGE: "pictures", MASK: "masks", NOISE: "noise from unCLIP invert"}
+_TENSORS = {
+    IMAGE: "pictures",
+    MASK: "masks",
+    NOISE: "starting noise from unCLIP invert or unCLIP noise",
+}
 # What a node calls on the model in a socket.
 _STAGES = {TEXT_ENCODER: "encode", PRIOR: "sample", IMAGE_ENCODER: "encode", DECODER: "decode"}
 
@@ -88,6 +93,7 @@ def node(
     outputs: Sequence[Output],
     aliases: Sequence[str] = (),
     is_changed: Callable[..., Any] | None = None,
+    is_output: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare the function below as a node and register its V1 class.
 
@@ -100,11 +106,12 @@ def node(
         outputs: in the order of what it returns; a tuple if there are several.
         aliases: other words under which people search for it.
         is_changed: tells the host when to run the node again although no input changed.
+        is_output: runs even if nothing is wired to its outputs.
     """
     spec = NodeSpec(id, title, stage, description, tuple(inputs), tuple(outputs), tuple(aliases))
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        NODE_CLASS_MAPPINGS[id] = _v1_class(spec, function, is_changed)
+        NODE_CLASS_MAPPINGS[id] = _v1_class(spec, function, is_changed, is_output)
         NODE_DISPLAY_NAME_MAPPINGS[id] = title
         return function
 
@@ -112,7 +119,10 @@ def node(
 
 
 def _v1_class(
-    spec: NodeSpec, function: Callable[..., Any], is_changed: Callable[..., Any] | None
+    spec: NodeSpec,
+    function: Callable[..., Any],
+    is_changed: Callable[..., Any] | None,
+    is_output: bool,
 ) -> type:
     def input_types(cls: type) -> dict[str, dict[str, Any]]:
         sections: dict[str, dict[str, Any]] = {"required": {}, "optional": {}}
@@ -122,7 +132,8 @@ def _v1_class(
 
     def run(self: Any, **values: Any) -> tuple[Any, ...]:
         _check_sockets(spec, values)
-        result = function(**values)
+        with host.relayed_warnings():
+            result = function(**values)
         return result if isinstance(result, tuple) else (result,)
 
     members: dict[str, Any] = {
@@ -133,6 +144,7 @@ def _v1_class(
         "RETURN_NAMES": tuple(one.name for one in spec.outputs),
         "OUTPUT_TOOLTIPS": tuple(one.tooltip for one in spec.outputs),
         "FUNCTION": "run",
+        "OUTPUT_NODE": is_output,
         "CATEGORY": f"unCLIP/{spec.stage}",
         "DESCRIPTION": spec.description,
         "SEARCH_ALIASES": list(spec.aliases),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import host
 from .spec import TEXT_EMBED, TEXT_ENCODER, Input, Output, node
 
 if TYPE_CHECKING:
@@ -26,11 +25,19 @@ if TYPE_CHECKING:
             'and backgrounds: "a large red circle in the top left on a white background".',
             {"multiline": True, "default": "a large red circle on a white background"},
         ),
+        Input(
+            "separate_lines",
+            "BOOLEAN",
+            "Every line is a prompt of its own, and the embeddings are a batch.",
+            {"default": False},
+            optional=True,
+            advanced=True,
+        ),
     ],
     outputs=[Output("text_embed", TEXT_EMBED, "The prompt as an embedding.")],
     aliases=["prompt", "clip text", "positive", "negative"],
 )
-def encode(text_encoder: TextEncoder, text: str) -> TextEmbedding:
-    """The embedding of one prompt."""
-    with host.relayed_warnings():
-        return text_encoder.encode([text])
+def encode(text_encoder: TextEncoder, text: str, separate_lines: bool = False) -> TextEmbedding:
+    """The embedding of one prompt, or of one a line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return text_encoder.encode(lines if separate_lines and lines else [text])

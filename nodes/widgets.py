@@ -58,3 +58,32 @@ def strength(default: float, of: str) -> Input:
         {"default": default, "min": 0.0, "max": 1.0, "step": 0.01, "round": 0.001},
         optional=True,
     )
+
+
+def fraction(name: str, tooltip: str, default: float) -> Input:
+    """A number in 0..1."""
+    options = {"default": default, "min": 0.0, "max": 1.0, "step": 0.01, "round": 0.001}
+    return Input(name, "FLOAT", tooltip, options)
+
+
+def count(name: str, tooltip: str, default: int = 1, least: int = 1) -> Input:
+    """How many of something."""
+    return Input(name, "INT", tooltip, {"default": default, "min": least, "max": 4096})
+
+
+def weight(name: str, optional: bool = False) -> Input:
+    """The weight of one of several inputs."""
+    options = {"default": 1.0, "min": -10.0, "max": 10.0, "step": 0.05, "round": 0.001}
+    tooltip = f"Weight of embedding {name[-1]}; all weights are scaled to sum to 1."
+    return Input(name, "FLOAT", tooltip, options, optional=optional)
+
+
+def edge(name: str) -> Input:
+    """The width or the height of a picture."""
+    return Input(
+        name,
+        "INT",
+        f"{name.capitalize()} of the picture in pixels, rounded up to what the decoder can draw; "
+        "0 is the size it was trained at.",
+        {"default": 0, "min": 0, "max": 4096, "step": 8},
+    )

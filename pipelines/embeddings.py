@@ -10,6 +10,8 @@ from .errors import SpaceMismatchError, UnclipError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    Index = slice | list[int]
+
 
 @dataclass(frozen=True)
 class EmbeddingSpace:
@@ -75,10 +77,23 @@ class TextEmbedding:
     def __len__(self) -> int:
         return len(self.pooled)
 
-    def __getitem__(self, rows: slice) -> TextEmbedding:
-        """Some of the prompts."""
+    @property
+    def vectors(self) -> Tensor:
+        """The pooled vectors [B, D]: what is comparable with an image embedding."""
+        return self.pooled
+
+    @property
+    def name(self) -> str:
+        """The first prompt, for naming what is made of it."""
+        return self.prompts[0]
+
+    def __getitem__(self, index: Index) -> TextEmbedding:
+        """The prompts at ``index`` (a slice, or integers; one may repeat)."""
+        prompts = (
+            self.prompts[index] if isinstance(index, slice) else [self.prompts[i] for i in index]
+        )
         return TextEmbedding(
-            self.pooled[rows], self.tokens[rows], self.mask[rows], self.space, self.prompts[rows]
+            self.pooled[index], self.tokens[index], self.mask[index], self.space, tuple(prompts)
         )
 
     def repeated(self, count: int) -> TextEmbedding:
@@ -112,6 +127,15 @@ class ImageEmbedding:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    @property
+    def name(self) -> str:
+        """Where it came from, for naming what is made of it."""
+        return self.source
+
+    def __getitem__(self, index: Index) -> ImageEmbedding:
+        """The embeddings at ``index`` (a slice, or integers; one may repeat)."""
+        return ImageEmbedding(self.vectors[index], self.space, self.source)
 
     def repeated(self, count: int) -> ImageEmbedding:
         """One embedding broadcast to ``count``; ``count`` are returned as they are."""

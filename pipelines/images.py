@@ -38,6 +38,22 @@ def from_pil(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.asarray(image.convert("RGB"), np.float32) / 255)[None]
 
 
+def fitted(images: Tensor, width: int, height: int) -> Tensor:
+    """Pictures [B, H, W, C] scaled to cover ``width`` x ``height``, centre cropped: RGB, 0..1."""
+    if images.shape[1:] == (height, width, 3):
+        return images
+    covered = []
+    for picture in to_pil(images):
+        if picture.size != (width, height):
+            ratio = max(width / picture.width, height / picture.height)
+            size = (round(picture.width * ratio), round(picture.height * ratio))
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+            left, top = (picture.width - width) // 2, (picture.height - height) // 2
+            picture = picture.crop((left, top, left + width, top + height))
+        covered.append(np.asarray(picture, np.float32) / 255)
+    return torch.from_numpy(np.stack(covered))
+
+
 def clip_pixels(images: Tensor, config: Mapping[str, Any]) -> Tensor:
     """What a CLIP vision tower sees of pictures [B, H, W, C]: [B, 3, h, w] float32.
 

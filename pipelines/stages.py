@@ -144,6 +144,26 @@ class Decoder(Protocol):
         """
         ...
 
+    def noise(
+        self, seed: int, count: int = 1, width: int | None = None, height: int | None = None
+    ) -> Tensor:
+        """What :meth:`decode` starts from with this seed: [count, C, h, w]."""
+        ...
+
+    def invert(
+        self,
+        pictures: Tensor,
+        image: ImageEmbedding,
+        *,
+        steps: int = ...,
+        iterations: int = ...,
+        width: int | None = None,
+        height: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """The starting noise [B, C, h, w] from which ``image`` is drawn as ``pictures``."""
+        ...
+
 
 class MissingStage:
     """Stands for a stage that a model folder lacks; any use of it says so."""

@@ -9,8 +9,9 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from . import defaults, edit, images
+from . import defaults, images
 from .components import Options
+from .editing.text_diff import text_diff
 from .embeddings import ImageEmbedding, TextEmbedding
 from .errors import UnclipError
 from .loading import DEMO_MODEL, PACKAGE_MODELS, load_model
@@ -118,5 +119,5 @@ class UnCLIP:
         ``source`` describes the picture as it is; ``amount`` in 0..1 is how far to go.
         """
         texts = self.encode_text(source), self.encode_text(to)
-        edited = edit.text_diff(self.encode_image(picture), *texts, amount)
+        edited = text_diff(self.encode_image(picture), *texts, amount)
         return self.decode(edited, seed=seed, count=num_images, **settings)

@@ -5,14 +5,15 @@ from itertools import pairwise
 
 import pytest
 import torch
-from unclip_graph.pipelines.edit import slerp, text_diff
+from unclip_graph.pipelines.editing.sphere import slerp
+from unclip_graph.pipelines.editing.text_diff import text_diff
 from unclip_graph.pipelines.embeddings import (
     EmbeddingSpace,
     ImageEmbedding,
     TextEmbedding,
     paired_size,
 )
-from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError
+from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError, UnclipWarning
 from unclip_graph.pipelines.randomness import generators, noise
 
 SPACE = EmbeddingSpace("a", "CLIP a", 4)
@@ -106,12 +107,15 @@ def test_slerp_of_nearly_equal_vectors_stays_finite():
     torch.testing.assert_close(slerp(start, start, 0.3), start)
 
 
-def test_slerp_of_opposite_vectors_is_refused_though_their_lengths_round():
+def test_slerp_of_opposite_vectors_says_so_and_takes_a_great_circle():
     for seed in range(20):
         row = torch.randn(1, 1280, generator=torch.Generator().manual_seed(seed))
+        # Their lengths round differently, so that their sum is not exactly zero.
         opposite = row / row.norm(), -2.7 * row / (2.7 * row).norm()
-        with pytest.raises(UnclipError, match="opposite directions"):
-            slerp(*opposite, 0.5)
+        with pytest.warns(UnclipWarning, match="opposite directions"):
+            middle = slerp(*opposite, 0.5)
+        assert middle.norm() == pytest.approx(1, abs=1e-5)
+        assert float(middle @ opposite[0].T) == pytest.approx(0, abs=1e-5)
 
 
 def test_noise_of_a_sample_depends_on_seed_and_index_alone():

@@ -40,12 +40,14 @@ def test_examples_are_valid(name, capsys, monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_draw_pictures_whose_graph_can_be_restored(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    arguments = ["--seed", "5", "--set", "Decode.steps=2", "--set", "Decode.count=1"]
+    drawing = "UnCLIPDecode" in (EXAMPLES / "api" / f"{name}.json").read_text("utf-8")
+    arguments = ["--seed", "5", *(["--set", "Decode.steps=2"] if drawing else [])]
     assert main(["run", name, *arguments]) == 0
-    (file,) = Path("output").rglob("*.png")
+    file, *_ = sorted(Path("output").rglob("*.png"))
     with Image.open(file) as image:
         prompt, workflow = (json.loads(image.text[key]) for key in ("prompt", "workflow"))
     job = Runner().prepare(workflow)
     assert job.prompt == prompt
-    decode = next(n for n in prompt.values() if n["class_type"] == "UnCLIPDecode")
-    assert (decode["inputs"]["seed"], decode["inputs"]["steps"]) == (5, 2)
+    for node in prompt.values():
+        if node["class_type"] == "UnCLIPDecode":
+            assert (node["inputs"]["seed"], node["inputs"]["steps"]) == (5, 2)

@@ -145,6 +145,7 @@ def test_picture_is_edited_by_the_difference_of_two_texts(on_tiny_models):
             from_text_embed=texts[0],
             to_text_embed=texts[1],
             amount=amount,
+            frames=1,
         )[0]
         for amount in (0.0, 0.5)
     ]

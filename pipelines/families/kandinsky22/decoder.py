@@ -16,12 +16,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ... import defaults
 from ...autoencoder import Autoencoder
 from ...components import Component, bring, read_json
 from ...drawing import Start, denoise, each, sources_of, start
 from ...embeddings import EmbeddingSpace, ImageEmbedding, paired_size
 from ...errors import UnclipError, UnclipWarning
+from ...images import fitted
+from ...inversion import invert
 from ...progress import Progress
+from ...randomness import generators as seeded
+from ...randomness import noise as drawn
 from ...schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
 from ...stages import Drawing, MissingStage
 from ..clip import ImageEncoderTower
@@ -88,6 +93,44 @@ class KandinskyDecoder:
         return self._movq.decode(
             denoise(drawing, sampler, predict, begun, sources, progress, preview)
         )
+
+    def noise(
+        self, seed: int, count: int = 1, width: int | None = None, height: int | None = None
+    ) -> Tensor:
+        """The noise [count, C, h, w] that :meth:`decode` would start from with this seed."""
+        size = self._latent_size(Drawing(width=width, height=height))
+        return drawn((self._movq.channels, *size), seeded(seed, count))
+
+    @torch.inference_mode()
+    def invert(
+        self,
+        pictures: Tensor,
+        image: ImageEmbedding,
+        *,
+        steps: int = defaults.DECODER_STEPS,
+        iterations: int = defaults.INVERT_ITERATIONS,
+        width: int | None = None,
+        height: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """The x_T [B, C, h, w] from which DDIM draws ``pictures`` [B, H, W, 3] given ``image``.
+
+        Pictures are scaled and their centre cropped to ``width`` x ``height``, by default
+        the size the decoder was trained at. Decode with the same steps, DDIM and no
+        guidance, or with ``image`` as the negative, to get the pictures back.
+        """
+        self.space.require(image.space, "the decoder")
+        total = paired_size("Invert", len(pictures), len(image))
+        sampler = make("ddim", self._scheduler_config, ("ddim",))
+        set_steps(sampler, steps)
+        bring(self._unet, self._movq.network)
+        size = self._latent_size(Drawing(width=width, height=height))
+        covered = fitted(pictures, size[1] * self._movq.scale, size[0] * self._movq.scale)
+        latents = self._movq.encode(each(covered, total, "pictures"), *size)
+        rows = image.repeated(total).vectors.to(self._unet.device, self._unet.dtype)
+        predict = self._predictor(rows, self._movq.channels, None, self._beside(Start(latents)))
+        found = invert(predict, sampler, latents, iterations=iterations, progress=progress)
+        return found.cpu()
 
     @property
     def _scheduler_config(self) -> dict[str, Any]:

@@ -1,0 +1,157 @@
+"""Embeddings as files: save, load, pick from a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..pipelines.errors import UnclipError
+from . import host
+from .latent_edit import STAGE
+from .spec import IMAGE, IMAGE_EMBED, IMAGE_ENCODER, Input, Output, node
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..pipelines.embeddings import ImageEmbedding
+    from ..pipelines.stages import ImageEncoder
+
+SUFFIX = ".safetensors"
+SUBFOLDER = "unclip_embeds"
+
+
+def listed(suffix: str, subfolder: str = "") -> list[str]:
+    """Names of files that a graph may read, relative to their folder, with forward slashes."""
+    roots = [root / subfolder for root in host.current().file_roots()]
+    found = (path.relative_to(root) for root in roots for path in sorted(root.glob(f"*{suffix}")))
+    return list(dict.fromkeys(path.as_posix() for path in found))
+
+
+def found(name: str, subfolder: str = "") -> Path:
+    """The file behind a name that :func:`listed` gives.
+
+    Raises:
+        UnclipError: there is none, or the name leads out of the folders.
+    """
+    roots = [root / subfolder for root in host.current().file_roots()]
+    for root in roots:
+        path = below(root, name)
+        if path.is_file():
+            return path
+    places = " or ".join(map(str, roots))
+    raise UnclipError(f"There is no file {name!r} in {places}; put it there, or choose another.")
+
+
+def below(root: Path, name: str) -> Path:
+    """The path of ``name`` directly or deeper in ``root``; symbolic links are followed.
+
+    Raises:
+        UnclipError: it would lie elsewhere.
+    """
+    try:
+        base = root.resolve()
+        path = (base / name).resolve()
+    except (OSError, ValueError, RuntimeError):
+        raise UnclipError(f"{name!r} is no file name.") from None
+    if base not in path.parents:
+        raise UnclipError(f"{name!r} leads out of the folder; use a plain name.")
+    return path
+
+
+@node(
+    "UnCLIPSaveEmbed",
+    title="unCLIP save embed",
+    stage=STAGE,
+    description="Writes embeddings to output/unclip_embeds/NAME.safetensors, with the space they "
+    "live in, where they came from and a small picture.",
+    inputs=[
+        Input("image_embed", IMAGE_EMBED, "What to save: an embedding, a batch or a direction."),
+        Input(
+            "name",
+            "STRING",
+            "The file's name; a file of that name is replaced.",
+            {"default": "my_embedding"},
+        ),
+        Input("note", "STRING", "Anything you want to remember about it.", {"default": ""}),
+        Input(
+            "preview", IMAGE, "Optional: its first picture is kept as a thumbnail.", optional=True
+        ),
+    ],
+    outputs=[Output("image_embed", IMAGE_EMBED, "The same embeddings, to go on with.")],
+    aliases=["store", "export embedding"],
+    is_output=True,
+)
+def save_embed(
+    image_embed: ImageEmbedding, name: str, note: str, preview: Tensor | None = None
+) -> ImageEmbedding:
+    """The same embeddings."""
+    from ..pipelines.editing.files import save_embedding
+    from ..pipelines.images import to_pil
+
+    if not name.strip() or name != Path(name).name or name.startswith("."):
+        raise UnclipError(f"Save embed: {name!r} is no plain file name; use letters and digits.")
+    folder = host.current().file_roots()[0] / SUBFOLDER
+    path = below(folder, name.strip().removesuffix(SUFFIX) + SUFFIX)
+    thumbnail = to_pil(preview[:1])[0] if preview is not None else None
+    save_embedding(image_embed, path, note, thumbnail)
+    return image_embed
+
+
+def _choices() -> Sequence[str]:
+    return listed(SUFFIX, SUBFOLDER) or ["(save an embedding first)"]
+
+
+def _stamp(embed: str, **others: Any) -> str:
+    """Changes when the file does."""
+    try:
+        stat = found(embed, SUBFOLDER).stat()
+    except UnclipError:
+        return embed
+    return f"{embed} {stat.st_mtime_ns} {stat.st_size}"
+
+
+@node(
+    "UnCLIPLoadEmbed",
+    title="unCLIP load embed",
+    stage=STAGE,
+    description="Reads embeddings that Save embed wrote, on this machine or another.",
+    inputs=[
+        Input(
+            "embed",
+            _choices,
+            "A file in the folder unclip_embeds of the output or the input folder.",
+        ),
+        Input(
+            "image_encoder",
+            IMAGE_ENCODER,
+            "Optional: refuse the file at once if it belongs to another model's space.",
+            optional=True,
+        ),
+    ],
+    outputs=[
+        Output("image_embed", IMAGE_EMBED, "The embeddings."),
+        Output("preview", IMAGE, "The thumbnail in the file; grey if it has none."),
+        Output("provenance", "STRING", "What the file says of itself, as JSON."),
+    ],
+    aliases=["open embedding", "import embedding"],
+    is_changed=_stamp,
+)
+def load_embed(
+    embed: str, image_encoder: ImageEncoder | None = None
+) -> tuple[ImageEmbedding, Tensor, str]:
+    """The embeddings, the thumbnail and the header."""
+    import json
+
+    from PIL import Image
+
+    from ..pipelines.editing import files
+    from ..pipelines.images import from_pil
+
+    path = found(embed, SUBFOLDER)
+    image = files.load_embedding(path)
+    if image_encoder is not None:
+        image_encoder.space.require(image.space, "the graph's image encoder")
+    picture = files.read_preview(path) or Image.new("RGB", (64, 64), "gray")
+    header = {key: text for key, text in files.read_header(path).items() if key != "preview"}
+    return image, from_pil(picture), json.dumps(header, indent=2, ensure_ascii=False)

@@ -1,0 +1,97 @@
+"""Arithmetic on image embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..embeddings import ImageEmbedding, paired_size
+from ..errors import UnclipError
+from .sphere import unit
+
+
+def _project_out(a: Tensor, b: Tensor, scale: float) -> Tensor:
+    concept = unit(b, "The concept to project out")
+    return a - scale * (a * concept).sum(-1, keepdim=True) * concept
+
+
+_WITH_TWO: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "add": lambda a, b, scale: a + scale * b,
+    "subtract": lambda a, b, scale: a - scale * b,
+    "project out": _project_out,
+    "match length": lambda a, b, scale: unit(a, "The embedding") * scale * b.norm(dim=-1)[:, None],
+}
+_WITH_ONE: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "scale": lambda a, scale: scale * a,
+    "normalise": lambda a, scale: scale * unit(a, "The embedding"),
+}
+OPERATIONS = (*_WITH_TWO, *_WITH_ONE)
+# These are about the direction; the result can keep the length of what it started from.
+_TURNS = ("add", "subtract", "project out")
+
+
+def compute(
+    operation: str,
+    a: ImageEmbedding,
+    b: ImageEmbedding | None = None,
+    scale: float = 1.0,
+    keep_length: bool = True,
+) -> ImageEmbedding:
+    """One operation on embeddings a [B, D] and, where it takes two, b.
+
+    ``add`` a + s·b, ``subtract`` a - s·b, ``project out`` a - s·(a·b̂)b̂ (at s = 1 nothing
+    of b's direction is left), ``match length`` s·|b|·â, ``scale`` s·a, ``normalise`` s·â.
+    ``keep_length`` gives the result of the first three the length of a, which is what a
+    decoder was trained on. Batches pair one to one, or one broadcasts.
+
+    Raises:
+        UnclipError: an unknown operation, a missing b, a result or an input that is zero
+            where a direction is needed, or batches that do not pair.
+        SpaceMismatchError: the embeddings do not share a space.
+    """
+    if operation not in OPERATIONS:
+        raise UnclipError(
+            f"Unknown operation {operation!r}; choose one of {', '.join(OPERATIONS)}."
+        )
+    start = a.vectors.float()
+    if operation in _WITH_ONE:
+        vectors = _WITH_ONE[operation](start, scale)
+        return ImageEmbedding(vectors, a.space, f"{operation}({a.source}, {scale:g})")
+    if b is None:
+        raise UnclipError(f"The operation {operation!r} needs a second embedding; wire one.")
+    a.space.require(b.space, "the first embedding")
+    count = paired_size("Embed math", len(a), len(b))
+    start = a.repeated(count).vectors.float()
+    vectors = _WITH_TWO[operation](start, b.repeated(count).vectors.float(), scale)
+    if keep_length and operation in _TURNS:
+        vectors = unit(vectors, "The result") * start.norm(dim=-1, keepdim=True)
+    name = f"{operation}({a.source}, {scale:g}·{b.source})"
+    return ImageEmbedding(vectors, a.space, name)
+
+
+def stacked(embeds: list[ImageEmbedding]) -> ImageEmbedding:
+    """Batches joined into one, in order.
+
+    Raises:
+        SpaceMismatchError: the embeddings do not share a space.
+    """
+    for one in embeds:
+        embeds[0].space.require(one.space, "the first embedding")
+    vectors = torch.cat([one.vectors for one in embeds])
+    return ImageEmbedding(vectors, embeds[0].space, ", ".join(one.source for one in embeds))
+
+
+def picked(image: ImageEmbedding, start: int, length: int = 1) -> ImageEmbedding:
+    """``length`` embeddings of a batch from ``start`` on; a negative start counts from the end.
+
+    Raises:
+        UnclipError: the batch does not reach that far.
+    """
+    first = start + len(image) if start < 0 else start
+    if not 0 <= first < len(image) or not 1 <= length <= len(image) - first:
+        raise UnclipError(
+            f"The batch has {len(image)} embeddings; {length} from {start} on are not there."
+        )
+    return image[first : first + length]
