@@ -65,6 +65,10 @@ class HeadlessHost:
         """The output folder, then the input folders."""
         return self._files
 
+    def lora_roots(self) -> list[Path]:
+        """A folder ``loras`` in each of them."""
+        return [root / "loras" for root in self.model_roots()]
+
     def progress(self) -> Progress:
         """A progress bar for the node that is running."""
         call = current_call.get()

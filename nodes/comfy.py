@@ -45,6 +45,10 @@ class ComfyHost:
         named = folder_paths.get_output_directory(), folder_paths.get_input_directory()
         return [Path(path) for path in named]
 
+    def lora_roots(self) -> list[Path]:
+        """models/loras, extra paths included."""
+        return [Path(path) for path in folder_paths.get_folder_paths("loras")]
+
     def progress(self) -> Progress:
         """The progress bar on the running node, with a preview some times a second.
 

@@ -24,6 +24,9 @@ class Host(Protocol):
 
     def file_roots(self) -> list[Path]:
         """Folders from which a graph may read files; the first is where it may write them."""
+
+    def lora_roots(self) -> list[Path]:
+        """Folders searched for LoRA files."""
         ...
 
     def progress(self) -> Progress | None:
@@ -66,6 +69,10 @@ class PlainHost:
     def file_roots(self) -> list[Path]:
         """``./output``, then ``./input``."""
         return [Path("output"), Path("input")]
+
+    def lora_roots(self) -> list[Path]:
+        """A folder ``loras`` in each of them."""
+        return [root / "loras" for root in self.model_roots()]
 
     def progress(self) -> None:
         """No progress is shown."""

@@ -6,10 +6,11 @@ folder is ever run.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,8 @@ from .memory import MEMORY, Memory, Network, resolve_device, resolve_dtype
 
 if TYPE_CHECKING:
     import torch
+
+    from .lora import Adapters, LowRank
 
 # component class -> (module, configuration class for transformers models)
 _CLASSES = {
@@ -155,7 +158,16 @@ class Component:
         self.folder = folder
         self.class_name = class_name
         self.options = options
+        self.adapters: Adapters = ()
         self._lock = threading.Lock()
+        # Whose weights these are; see adapted().
+        self._original = self
+
+    def adapted(self, changes: Mapping[str, LowRank]) -> Component:
+        """This component with more low-rank changes (see :mod:`.lora`), on the same weights."""
+        other = copy.copy(self)
+        other.adapters = (*self.adapters, changes)
+        return other
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -196,18 +208,23 @@ class Component:
             ModelError: no usable weights, or they do not fit the configuration.
         """
         bring(self)
-        return self.network.module
+        network = self.network
+        if network.adapters != self.adapters:
+            from .lora import activate
+
+            activate(network, self.adapters)
+        return network.module
 
     @property
     def loaded(self) -> bool:
         """Whether the weights have been read."""
-        return "_network" in vars(self)
+        return "_network" in vars(self._original)
 
     @property
     def network(self) -> Network:
         """The loaded network, wherever it lies."""
         with self._lock:
-            return self._network
+            return self._original._network
 
     def make_room(self) -> None:
         """Send every other network away from the device."""
@@ -298,13 +315,14 @@ class Component:
         found: dict[str, tuple[int, ...]] = {}
         for path in files:
             found |= tensor_shapes(path)
-        for key, wanted in self.shapes().items():
+        for key, wanted in self.shapes.items():
             if found.get(key, wanted) != wanted:
                 raise ModelError(
                     f"{self.folder}: {key} has shape {list(found[key])}, the configuration wants "
                     f"{list(wanted)}. Weights and config.json belong to different models."
                 )
 
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every tensor that the configuration asks for."""
         import torch

@@ -68,6 +68,31 @@ def resolve(name: str, roots: Iterable[Path]) -> Path:
     )
 
 
+def find_weights(roots: Iterable[Path]) -> list[str]:
+    """Names, relative to their root and with forward slashes, of safetensors files."""
+    names: dict[str, None] = {}
+    for root in roots:
+        for path in sorted(root.rglob("*.safetensors")) if root.is_dir() else []:
+            names[path.relative_to(root).as_posix()] = None
+    return list(names)
+
+
+def resolve_weights(name: str, roots: Iterable[Path]) -> Path:
+    """A safetensors file by its relative name.
+
+    Raises:
+        ModelError: no root has it, or the name leads outside.
+    """
+    searched = list(roots)
+    inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+    for root in searched:
+        if inside and Path(name).suffix == ".safetensors" and (root / name).is_file():
+            return root / name
+    raise ModelError(
+        f"No file {name!r} under {', '.join(map(str, searched))}; put the .safetensors there."
+    )
+
+
 def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageModels:
     """Open a model folder; reads JSON only, weights load when a stage first runs.
 
@@ -91,11 +116,11 @@ def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageMod
 
 
 def fingerprint(folder: Path) -> str:
-    """Another text after any file of a model folder was replaced, repaired or retrained.
+    """Another text after a file, or any file of a model folder, was replaced or retrained.
 
     A digest, because ComfyUI writes it into pictures, where a person's folders have no place.
     """
-    files = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    files = [folder, *sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern))]
     stats = ((path, path.stat()) for path in files if path.is_file())
     state = [f"{path} {stat.st_mtime_ns} {stat.st_size}" for path, stat in stats]
     return hashlib.sha256("\n".join(state).encode()).hexdigest()[:16]
