@@ -30,9 +30,21 @@ if TYPE_CHECKING:
 _CLASSES = {
     "CLIPTextModelWithProjection": ("transformers.models.clip.modeling_clip", "CLIPTextConfig"),
     "CLIPVisionModelWithProjection": ("transformers.models.clip.modeling_clip", "CLIPVisionConfig"),
+    "CLIPTextModel": ("transformers.models.clip.modeling_clip", "CLIPTextConfig"),
+    "AutoencoderKL": ("diffusers.models.autoencoders.autoencoder_kl", None),
     "PriorTransformer": ("diffusers.models.transformers.prior_transformer", None),
     "UNet2DConditionModel": ("diffusers.models.unets.unet_2d_condition", None),
+    "UNet2DModel": ("diffusers.models.unets.unet_2d", None),
+    "UnCLIPTextProjModel": ("diffusers.pipelines.deprecated.unclip.text_proj", None),
+    "StableUnCLIPImageNormalizer": (
+        "diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer",
+        None,
+    ),
     "VQModel": ("diffusers.models.autoencoders.vq_model", None),
+}
+# Modules by the names they had before diffusers moved them.
+_FORMER = {
+    "diffusers.pipelines.deprecated.unclip.text_proj": "diffusers.pipelines.unclip.text_proj"
 }
 _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 
@@ -256,7 +268,11 @@ class Component:
     def _load(self) -> Any:
         self.check()
         module, config_class = _CLASSES[self.class_name]
-        cls = getattr(import_module(module), self.class_name)
+        try:
+            found = import_module(module)
+        except ModuleNotFoundError:
+            found = import_module(_FORMER[module])
+        cls = getattr(found, self.class_name)
         files = self.weight_files()
         options: dict[str, Any] = {
             "use_safetensors": files[0].suffix == ".safetensors",

@@ -157,7 +157,7 @@ def _write_index(folder: Path, pipeline: str, components: list[str]) -> None:
     (folder / "model_index.json").write_text(json.dumps(index))
 
 
-def _write_processor(folder: Path) -> None:
+def write_processor(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "preprocessor_config.json").write_text(
         json.dumps(
@@ -225,7 +225,7 @@ def _write(prior: Path, decoder: Path, prefix: str, seed: int) -> None:
     _prior().save_pretrained(prior / f"{prefix}prior")
     prior_scheduler.save_pretrained(prior / f"{prefix}scheduler")
     write_tokenizer(prior / f"{prefix}tokenizer")
-    _write_processor(prior / f"{prefix}image_processor")
+    write_processor(prior / f"{prefix}image_processor")
     _unet().save_pretrained(decoder / "unet")
     _movq().save_pretrained(decoder / "movq")
     decoder_scheduler.save_pretrained(decoder / "scheduler")

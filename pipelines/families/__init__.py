@@ -18,6 +18,8 @@ from ..stages import StageModels
 Build = Callable[[Path, Mapping[str, Any], Options], StageModels]
 
 _MODULE_OF_PIPELINE = {
+    "UnCLIPPipeline": "karlo",
+    "UnCLIPImageVariationPipeline": "karlo",
     "KandinskyV22CombinedPipeline": "kandinsky22",
     "KandinskyV22PriorPipeline": "kandinsky22",
     "KandinskyV22Pipeline": "kandinsky22",

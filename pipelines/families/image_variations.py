@@ -1,0 +1,61 @@
+"""Stable Diffusion image variations (https://huggingface.co/lambdalabs/sd-image-variations-diffusers).
+
+Stable Diffusion 1.x fine-tuned to see a CLIP ViT-L/14 image embedding as its only token. What
+diffusers' ``StableDiffusionImageVariationPipeline`` does, to the bit; without its safety checker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..autoencoder import Autoencoder
+from ..components import Component, Options
+from ..embeddings import ImageEmbedding
+from ..spaces import space_of
+from ..stages import Drawing, MissingStage, StageModels
+from .clip import ImageEncoderTower
+from .latent import LatentDecoder
+
+
+def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
+    """Open the folder; it has no text stages, a Karlo prior can stand in for them."""
+
+    def component(role: str, class_name: str) -> Component:
+        return Component(folder / role, class_name, options)
+
+    vision = component("image_encoder", "CLIPVisionModelWithProjection")
+    space = space_of(vision)
+    return StageModels(
+        MissingStage("text encoder", folder.name),
+        MissingStage("prior", folder.name),
+        ImageEncoderTower(vision, folder / "feature_extractor", space),
+        ImageVariationDecoder(
+            component("unet", "UNet2DConditionModel"),
+            Autoencoder(component("vae", "AutoencoderKL")),
+            folder / "scheduler",
+            space,
+        ),
+    )
+
+
+class ImageVariationDecoder(LatentDecoder):
+    """p(y | z) with the embedding in place of the prompt's tokens."""
+
+    name = "SD image variations"
+
+    def condition(
+        self, image: ImageEmbedding, negative: ImageEmbedding | None, drawing: Drawing
+    ) -> dict[str, Tensor]:
+        """The embeddings as single tokens [N, 1, D]; zeros are what guidance moves away from."""
+        self.refuse(drawing, hint=drawing.hint, text_embed=drawing.text)
+        rows = image.vectors
+        if drawing.guidance_scale > 1:
+            against = torch.zeros_like(rows) if negative is None else negative.vectors
+            rows = torch.cat([against.expand_as(rows), rows])
+        tokens = rows.repeat_interleave(drawing.count, dim=0)[:, None]
+        return {"encoder_hidden_states": tokens}

@@ -1,0 +1,143 @@
+"""Tiny models of the other families: the classes and folder layouts of their checkpoints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from tiny import WIDTH, _prior, _towers, write_processor, write_tokenizer
+
+PIPELINE = "diffusers"
+
+
+def _karlo_decoder():
+    from diffusers import UNet2DConditionModel
+    from diffusers.pipelines.deprecated.unclip.text_proj import UnCLIPTextProjModel
+
+    unet = UNet2DConditionModel(
+        sample_size=16,
+        in_channels=3,
+        out_channels=6,
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        norm_num_groups=8,
+        cross_attention_dim=24,
+        attention_head_dim=8,
+        resnet_time_scale_shift="scale_shift",
+        class_embed_type="identity",
+    )
+    projection = UnCLIPTextProjModel(
+        clip_embeddings_dim=WIDTH, time_embed_dim=32 * 4, cross_attention_dim=24
+    )
+    projection.learned_classifier_free_guidance_embeddings.data = torch.randn(WIDTH)
+    return unet, projection
+
+
+def _super_resolution():
+    from diffusers import UNet2DModel
+
+    return UNet2DModel(
+        sample_size=32,
+        layers_per_block=1,
+        down_block_types=("ResnetDownsampleBlock2D",) * 2,
+        up_block_types=("ResnetUpsampleBlock2D",) * 2,
+        block_out_channels=(32, 64),
+        norm_num_groups=8,
+        in_channels=6,
+        out_channels=3,
+    )
+
+
+def _unclip_scheduler(prediction: str, variance: str, **settings):
+    from diffusers import UnCLIPScheduler
+
+    return UnCLIPScheduler(
+        prediction_type=prediction, variance_type=variance, num_train_timesteps=1000, **settings
+    )
+
+
+def _index(folder: Path, pipeline: str, components: dict[str, tuple[str, str]]) -> None:
+    index = {"_class_name": pipeline} | {k: list(v) for k, v in components.items()}
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
+def write_karlo(folder: Path, variation: bool = False) -> Path:
+    """A Karlo folder: text to image, or image variation."""
+    torch.manual_seed(0)
+    text, vision = _towers(0)
+    decoder, projection = _karlo_decoder()
+    parts = {
+        "text_encoder": text,
+        "decoder": decoder,
+        "text_proj": projection,
+        "super_res_first": _super_resolution(),
+        "super_res_last": _super_resolution(),
+        "decoder_scheduler": _unclip_scheduler("epsilon", "learned_range"),
+        "super_res_scheduler": _unclip_scheduler("epsilon", "fixed_small_log"),
+    }
+    if variation:
+        parts["image_encoder"] = vision
+    else:
+        parts["prior"] = _prior()
+        parts["prior_scheduler"] = _unclip_scheduler(
+            "sample", "fixed_small_log", clip_sample_range=5.0
+        )
+    components = {}
+    for name, part in parts.items():
+        part.save_pretrained(folder / name)
+        library = "transformers" if name.endswith("_encoder") else "diffusers"
+        components[name] = (library, type(part).__name__)
+    # As published: the pipeline's own class was saved under the name of its former module.
+    components["text_proj"] = ("unclip", "UnCLIPTextProjModel")
+    write_tokenizer(folder / "tokenizer")
+    components["tokenizer"] = ("transformers", "CLIPTokenizer")
+    if variation:
+        write_processor(folder / "feature_extractor")
+        components["feature_extractor"] = ("transformers", "CLIPImageProcessor")
+    pipeline = "UnCLIPImageVariationPipeline" if variation else "UnCLIPPipeline"
+    _index(folder, pipeline, components)
+    return folder
+
+
+def karlo_pipeline(folder: Path):
+    """diffusers' pipeline, put together by hand: its own loader fails on the published folder."""
+    from diffusers import PriorTransformer, UnCLIPScheduler, UNet2DConditionModel, UNet2DModel
+    from diffusers.pipelines.deprecated.unclip import (
+        UnCLIPImageVariationPipeline,
+        UnCLIPPipeline,
+        UnCLIPTextProjModel,
+    )
+    from transformers import (
+        CLIPImageProcessor,
+        CLIPTextModelWithProjection,
+        CLIPTokenizer,
+        CLIPVisionModelWithProjection,
+    )
+
+    def load(cls, name):
+        return cls.from_pretrained(folder / name)
+
+    parts = {
+        "decoder": load(UNet2DConditionModel, "decoder"),
+        "text_encoder": load(CLIPTextModelWithProjection, "text_encoder").eval(),
+        "tokenizer": load(CLIPTokenizer, "tokenizer"),
+        "text_proj": load(UnCLIPTextProjModel, "text_proj"),
+        "super_res_first": load(UNet2DModel, "super_res_first"),
+        "super_res_last": load(UNet2DModel, "super_res_last"),
+        "decoder_scheduler": load(UnCLIPScheduler, "decoder_scheduler"),
+        "super_res_scheduler": load(UnCLIPScheduler, "super_res_scheduler"),
+    }
+    if (folder / "image_encoder").is_dir():
+        parts["image_encoder"] = load(CLIPVisionModelWithProjection, "image_encoder").eval()
+        parts["feature_extractor"] = load(CLIPImageProcessor, "feature_extractor")
+        pipeline = UnCLIPImageVariationPipeline(**parts)
+    else:
+        parts["prior"] = load(PriorTransformer, "prior")
+        parts["prior_scheduler"] = load(UnCLIPScheduler, "prior_scheduler")
+        pipeline = UnCLIPPipeline(**parts)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
