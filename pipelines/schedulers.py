@@ -12,6 +12,7 @@ _SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "unclip": ("scheduling_unclip", "UnCLIPScheduler", {}),
     "ddpm": ("scheduling_ddpm", "DDPMScheduler", {}),
     "ddim": ("scheduling_ddim", "DDIMScheduler", {}),
+    "pndm": ("scheduling_pndm", "PNDMScheduler", {}),
     "dpmpp_2m": (
         "scheduling_dpmsolver_multistep",
         "DPMSolverMultistepScheduler",
@@ -30,7 +31,16 @@ _CLASS_TO_NAME = {cls: name for name, (_, cls, _) in _SCHEDULERS.items()}
 # "default" is the scheduler in the model's folder. Euler ancestral cannot predict the
 # sample itself, as priors do; UnCLIP's scheduler is made for priors.
 PRIOR_SCHEDULERS = ("default", "unclip", "ddpm", "ddim", "dpmpp_2m", "unipc")
-DECODER_SCHEDULERS = ("default", "ddpm", "ddim", "dpmpp_2m", "unipc", "euler", "euler_ancestral")
+DECODER_SCHEDULERS = (
+    "default",
+    "ddpm",
+    "ddim",
+    "pndm",
+    "dpmpp_2m",
+    "unipc",
+    "euler",
+    "euler_ancestral",
+)
 
 
 def make(name: str, config: Mapping[str, Any], allowed: tuple[str, ...]) -> Any:

@@ -8,8 +8,6 @@ from pathlib import Path
 import torch
 from tiny import WIDTH, _prior, _towers, write_processor, write_tokenizer
 
-PIPELINE = "diffusers"
-
 
 def _karlo_decoder():
     from diffusers import UNet2DConditionModel
@@ -141,3 +139,131 @@ def karlo_pipeline(folder: Path):
         pipeline = UnCLIPPipeline(**parts)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _vae():
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(32, 64),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+        norm_num_groups=8,
+        layers_per_block=1,
+    )
+
+
+def _sd_unet(**settings):
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        norm_num_groups=8,
+        attention_head_dim=8,
+        cross_attention_dim=WIDTH,
+        **settings,
+    )
+
+
+def _prompt_tower():
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=190,
+            hidden_size=WIDTH,
+            intermediate_size=2 * WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=16,
+            bos_token_id=188,
+            eos_token_id=189,
+            pad_token_id=189,
+        )
+    )
+
+
+def _save(folder: Path, pipeline: str, parts: dict) -> Path:
+    components = {}
+    for name, part in parts.items():
+        part.save_pretrained(folder / name)
+        library = type(part).__module__.split(".")[0]
+        if name == "image_normalizer":
+            library = "stable_diffusion"  # as published
+        components[name] = (library, type(part).__name__)
+    for tower in [name for name in parts if name.endswith("text_encoder")]:
+        name = tower.replace("text_encoder", "tokenizer")
+        write_tokenizer(folder / name)
+        components[name] = ("transformers", "CLIPTokenizer")
+    if "image_encoder" in parts:
+        write_processor(folder / "feature_extractor")
+        components["feature_extractor"] = ("transformers", "CLIPImageProcessor")
+    _index(folder, pipeline, components)
+    return folder
+
+
+def write_stable_unclip(folder: Path, from_text: bool) -> Path:
+    """Stable unCLIP with Karlo's prior, or with an image encoder."""
+    from diffusers import DDIMScheduler, DDPMScheduler
+    from diffusers.pipelines.stable_diffusion import StableUnCLIPImageNormalizer
+
+    torch.manual_seed(0)
+    text, vision = _towers(0)
+    normalizer = StableUnCLIPImageNormalizer(embedding_dim=WIDTH)
+    normalizer.mean.data, normalizer.std.data = torch.randn(1, WIDTH), torch.rand(1, WIDTH) + 0.5
+    parts = {
+        "image_normalizer": normalizer,
+        "image_noising_scheduler": DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
+        "text_encoder": _prompt_tower(),
+        "unet": _sd_unet(
+            class_embed_type="projection", projection_class_embeddings_input_dim=2 * WIDTH
+        ),
+        "scheduler": DDIMScheduler(
+            beta_schedule="scaled_linear",
+            beta_start=0.00085,
+            beta_end=0.012,
+            prediction_type="v_prediction",
+            set_alpha_to_one=False,
+            steps_offset=1,
+        ),
+        "vae": _vae(),
+    }
+    if not from_text:
+        return _save(folder, "StableUnCLIPImg2ImgPipeline", parts | {"image_encoder": vision})
+    parts |= {
+        "prior_text_encoder": text,
+        "prior": _prior(),
+        "prior_scheduler": DDPMScheduler(
+            variance_type="fixed_small_log",
+            prediction_type="sample",
+            clip_sample=True,
+            clip_sample_range=5.0,
+            beta_schedule="squaredcos_cap_v2",
+        ),
+    }
+    return _save(folder, "StableUnCLIPPipeline", parts)
+
+
+def write_image_variations(folder: Path) -> Path:
+    """SD image variations, with the scheduler it was published with."""
+    from diffusers import PNDMScheduler
+
+    torch.manual_seed(0)
+    _, vision = _towers(0)
+    scheduler = PNDMScheduler(
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        skip_prk_steps=True,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
+    parts = {"image_encoder": vision, "unet": _sd_unet(), "vae": _vae(), "scheduler": scheduler}
+    return _save(folder, "StableDiffusionImageVariationPipeline", parts)

@@ -18,6 +18,9 @@ from ..stages import StageModels
 Build = Callable[[Path, Mapping[str, Any], Options], StageModels]
 
 _MODULE_OF_PIPELINE = {
+    "StableUnCLIPPipeline": "stable_unclip",
+    "StableUnCLIPImg2ImgPipeline": "stable_unclip",
+    "StableDiffusionImageVariationPipeline": "image_variations",
     "UnCLIPPipeline": "karlo",
     "UnCLIPImageVariationPipeline": "karlo",
     "KandinskyV22CombinedPipeline": "kandinsky22",

@@ -41,6 +41,7 @@ class TextEncoderTower:
         self._tower = tower
         self._tokenizer_folder = tokenizer
         self._empty: dict[int, TextEmbedding] = {}
+        self._bare = tower.class_name == "CLIPTextModel"
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -73,8 +74,10 @@ class TextEncoderTower:
         self._warn_of_cuts(prompts, length)
         model = self._tower.model
         output = model(inputs.input_ids.to(self._tower.device))
+        # A tower without a projection has a pooled state instead.
+        pooled = output.pooler_output if self._bare else output.text_embeds
         return TextEmbedding(
-            output.text_embeds.float().cpu(),
+            pooled.float().cpu(),
             output.last_hidden_state.float().cpu(),
             inputs.attention_mask.bool(),
             self.space,

@@ -6,7 +6,8 @@ diffusers' ``StableDiffusionImageVariationPipeline`` does, to the bit; without i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from ..autoencoder import Autoencoder
 from ..components import Component, Options
 from ..embeddings import ImageEmbedding
+from ..errors import UnclipWarning
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from .clip import ImageEncoderTower
@@ -46,16 +48,23 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
 class ImageVariationDecoder(LatentDecoder):
     """p(y | z) with the embedding in place of the prompt's tokens."""
 
-    name = "SD image variations"
-
     def condition(
-        self, image: ImageEmbedding, negative: ImageEmbedding | None, drawing: Drawing
+        self,
+        image: ImageEmbedding,
+        negative: ImageEmbedding | None,
+        drawing: Drawing,
+        sources: Sequence[torch.Generator],
     ) -> dict[str, Tensor]:
-        """The embeddings as single tokens [N, 1, D]; zeros are what guidance moves away from."""
-        self.refuse(drawing, hint=drawing.hint, text_embed=drawing.text)
+        """The embeddings as single tokens [N, 1, D]; guidance moves away from zeros."""
+        if drawing.text is not None or drawing.noise_level:
+            unused = "text_embed" if drawing.text is not None else "noise_level"
+            warnings.warn(
+                f"This decoder sees nothing but the image embedding; {unused} has no effect.",
+                UnclipWarning,
+                stacklevel=4,
+            )
         rows = image.vectors
         if drawing.guidance_scale > 1:
-            against = torch.zeros_like(rows) if negative is None else negative.vectors
-            rows = torch.cat([against.expand_as(rows), rows])
-        tokens = rows.repeat_interleave(drawing.count, dim=0)[:, None]
-        return {"encoder_hidden_states": tokens}
+            against = negative.repeated(len(rows)).vectors if negative else torch.zeros_like(rows)
+            rows = torch.cat([against, rows])
+        return {"encoder_hidden_states": rows.repeat_interleave(drawing.count, dim=0)[:, None]}

@@ -1,0 +1,148 @@
+"""Stable unCLIP: Stable Diffusion 2.1 fine-tuned to see a noised CLIP image embedding.
+
+Three published layouts: text to image with Karlo's prior (``StableUnCLIPPipeline``, ViT-L/14),
+and image to image with a ViT-H/14 or, small, a ViT-L/14 image encoder
+(``StableUnCLIPImg2ImgPipeline``). Each stage does what those pipelines do, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..autoencoder import Autoencoder
+from ..components import Component, Options, read_json
+from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
+from ..errors import UnclipError
+from ..randomness import noise
+from ..schedulers import make
+from ..spaces import space_of
+from ..stages import Drawing, MissingStage, StageModels
+from .clip import ImageEncoderTower, TextEncoderTower
+from .karlo import no_picture
+from .latent import LatentDecoder
+from .prior import TransformerPrior
+
+
+def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
+    """Open a folder of any of the layouts."""
+
+    def component(role: str, class_name: str) -> Component:
+        return Component(folder / role, class_name, options)
+
+    prompts = component("text_encoder", "CLIPTextModel")
+    width = int(prompts.config["hidden_size"])
+    prompt_space = EmbeddingSpace(f"sd-prompt-{width}", "Stable Diffusion's prompts", width)
+    prompt_tower = TextEncoderTower(prompts, folder / "tokenizer", prompt_space)
+    text_encoder: Any = prompt_tower
+    prior: Any = MissingStage("prior", folder.name)
+    image_encoder: Any = MissingStage("image encoder", folder.name)
+    if "image_encoder" in index:
+        vision = component("image_encoder", "CLIPVisionModelWithProjection")
+        space = space_of(vision)
+        image_encoder = ImageEncoderTower(vision, folder / "feature_extractor", space)
+    else:
+        tower = component("prior_text_encoder", "CLIPTextModelWithProjection")
+        space = space_of(tower)
+        text_encoder = TextEncoderTower(tower, folder / "prior_tokenizer", space)
+        prior = TransformerPrior(
+            component("prior", "PriorTransformer"),
+            folder / "prior_scheduler",
+            text_encoder,
+            space,
+            partial(no_picture, space),
+        )
+    decoder = StableUnCLIPDecoder(
+        component("unet", "UNet2DConditionModel"),
+        Autoencoder(component("vae", "AutoencoderKL")),
+        folder / "scheduler",
+        space,
+        prompt_tower,
+        component("image_normalizer", "StableUnCLIPImageNormalizer"),
+        folder / "image_noising_scheduler",
+    )
+    return StageModels(text_encoder, prior, image_encoder, decoder)
+
+
+class StableUnCLIPDecoder(LatentDecoder):
+    """p(y | z, x): the UNet sees the prompt's tokens and, as a class, a noised embedding."""
+
+    def __init__(
+        self,
+        unet: Component,
+        autoencoder: Autoencoder,
+        scheduler: Path,
+        space: EmbeddingSpace,
+        prompts: TextEncoderTower,
+        normalizer: Component,
+        noising: Path,
+    ):
+        super().__init__(unet, autoencoder, scheduler, space)
+        self._prompts = prompts
+        self._normalizer = normalizer
+        self._noising = noising
+
+    def condition(
+        self,
+        image: ImageEmbedding,
+        negative: ImageEmbedding | None,
+        drawing: Drawing,
+        sources: Sequence[torch.Generator],
+    ) -> dict[str, Tensor]:
+        """Prompt tokens and class labels; without a text the prompt is empty.
+
+        Guidance moves away from the empty prompt and from zeros, or from ``negative``.
+        """
+        count = drawing.count
+        parts = [self._text(drawing.text, len(image))]
+        rows = image.vectors.repeat_interleave(count, dim=0)
+        labels = self._noised(rows, drawing.noise_level, noise(rows.shape[1:], sources))
+        if drawing.guidance_scale > 1:
+            parts.insert(0, self._prompts.empty(len(image)))
+            against = torch.zeros_like(labels)
+            if negative is not None and negative.vectors.any():
+                others = negative.repeated(len(image)).vectors.repeat_interleave(count, dim=0)
+                against = self._noised(others, drawing.noise_level, torch.zeros_like(others))
+            labels = torch.cat([against, labels])
+        tokens = torch.cat([part.tokens.repeat_interleave(count, dim=0) for part in parts])
+        return {"encoder_hidden_states": tokens, "class_labels": labels}
+
+    def _text(self, text: TextEmbedding | None, count: int) -> TextEmbedding:
+        if text is None:
+            return self._prompts.empty(count)
+        if paired_size("Decode", count, len(text)) != count:
+            raise UnclipError(f"Decode: {len(text)} prompts do not pair with {count} embeddings.")
+        if text.space != self._prompts.space:
+            # The prompt of another tower, say of the prior: this decoder has one of its own.
+            text = self._prompts.encode(text.prompts)
+        return text.repeated(count)
+
+    def _noised(self, rows: Tensor, level: int, noises: Tensor) -> Tensor:
+        """Embeddings noised to a level, with the level beside them [N, 2D].
+
+        They are standardised first. Level 0 adds a little noise, too, as in the reference.
+
+        Raises:
+            UnclipError: a level that the noise schedule does not have.
+        """
+        from diffusers.models.embeddings import get_timestep_embedding
+
+        config = read_json(self._noising / "scheduler_config.json")
+        schedule = make("default", config, ("default",))
+        most = schedule.config.num_train_timesteps - 1
+        if not 0 <= level <= most:
+            raise UnclipError(f"Decode: noise_level must be within 0 and {most}, found {level}.")
+        normalizer = self._normalizer.model
+        mean, std = normalizer.mean.float().cpu(), normalizer.std.float().cpu()
+        levels = torch.full((len(rows),), level)
+        standard = (rows - mean) * 1.0 / std
+        noised = schedule.add_noise(standard, timesteps=levels, noise=noises) * std + mean
+        told = get_timestep_embedding(
+            levels, rows.shape[-1], flip_sin_to_cos=True, downscale_freq_shift=0
+        )
+        return torch.cat([noised, told], dim=1)
