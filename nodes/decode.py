@@ -135,3 +135,24 @@ def decode(
         noise_level=noise_level,
         progress=host.current().progress(),
     )
+
+
+@node(
+    "UnCLIPUpscale",
+    title="unCLIP upscale",
+    stage="5 decode",
+    description="Enlarges pictures with the decoder's own super-resolution: Karlo's from 64 to "
+    "256 pixels.",
+    inputs=[
+        Input("decoder", DECODER, "The decoder of a loaded model that has a super-resolution."),
+        Input("image", IMAGE, "Pictures that this decoder drew."),
+        widgets.seed("the details that are added"),
+        widgets.steps(defaults.UPSCALE_STEPS),
+    ],
+    outputs=[Output("image", IMAGE, "The enlarged pictures.")],
+    aliases=["super resolution", "karlo upscaler"],
+)
+def upscale(decoder: Decoder, image: Tensor, seed: int, steps: int) -> Tensor:
+    """Pictures [B, 256, 256, 3]."""
+    progress = host.current().progress()
+    return decoder.upscale(image, seed=seed, steps=steps, progress=progress)

@@ -164,6 +164,29 @@ class Decoder(Protocol):
         """The starting noise [B, C, h, w] from which ``image`` is drawn as ``pictures``."""
         ...
 
+    def upscale(
+        self,
+        images: Tensor,
+        *,
+        seed: int = 0,
+        steps: int = ...,
+        progress: Progress | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        """Pictures [B, H, W, 3] by the decoder's own super-resolution, where it has one."""
+        ...
+
+
+class WithoutUpscaling:
+    """A decoder that draws at full size."""
+
+    def upscale(self, images: Tensor, **settings: Any) -> NoReturn:
+        """Refuse."""
+        raise UnclipError(
+            "Upscale: this decoder draws at full size and has no super-resolution of its own. "
+            "Use an upscale node of the host."
+        )
+
 
 class MissingStage:
     """Stands for a stage that a model folder lacks; any use of it says so."""

@@ -127,3 +127,9 @@ def test_what_does_not_fit_is_refused(folder, settings, message):
     image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     with pytest.raises(UnclipError, match=message):
         stages.decoder.decode(image, null, steps=2, **settings)
+
+
+def test_only_a_cascade_upscales(tiny_pair):
+    decoder = load_model(tiny_pair[1], CPU).decoder
+    with pytest.raises(UnclipError, match="no super-resolution of its own"):
+        decoder.upscale(torch.rand(1, 16, 16, 3))

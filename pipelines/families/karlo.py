@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .. import defaults
 from ..autoencoder import pictures_of
 from ..components import Component, Options, bring, read_json
 from ..drawing import denoise, sources_of, start
@@ -213,7 +214,7 @@ class KarloUpscaler:
         images: Tensor,
         *,
         seed: int = 0,
-        steps: int = 7,
+        steps: int = defaults.UPSCALE_STEPS,
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> Tensor:

@@ -16,10 +16,10 @@ from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..errors import UnclipError
 from ..progress import Progress
 from ..schedulers import DECODER_SCHEDULERS, make, set_steps
-from ..stages import Drawing
+from ..stages import Drawing, WithoutUpscaling
 
 
-class LatentDecoder:
+class LatentDecoder(WithoutUpscaling):
     """p(y | z): a UNet over the latents of an ``AutoencoderKL``.
 
     A family says in :meth:`condition` how the embedding reaches the UNet.

@@ -28,14 +28,14 @@ from ...progress import Progress
 from ...randomness import generators as seeded
 from ...randomness import noise as drawn
 from ...schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
-from ...stages import Drawing, MissingStage
+from ...stages import Drawing, MissingStage, WithoutUpscaling
 from ..clip import ImageEncoderTower
 
 # Pixels of a depth map to a latent: the UNet's own convolutions halve it three times.
 HINT_SCALE = 8
 
 
-class KandinskyDecoder:
+class KandinskyDecoder(WithoutUpscaling):
     """p(y | z): latent diffusion on the image embedding, then MoVQ."""
 
     def __init__(
