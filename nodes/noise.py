@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..pipelines import defaults
-from ..pipelines.errors import UnclipError
 from . import host, widgets
 from .spec import DECODER, IMAGE, IMAGE_EMBED, NOISE, Input, Output, node
 
@@ -17,14 +16,6 @@ if TYPE_CHECKING:
 
 STAGE = "5 decode"
 FRAME_MODES = ("fixed", "path", "fresh")
-
-
-def _require(decoder: Decoder, ability: str) -> None:
-    if not hasattr(decoder, ability):
-        raise UnclipError(
-            f"This family's decoder has no {ability} yet; use a decoder in the shape of "
-            "Kandinsky 2.2, such as the demo model."
-        )
 
 
 @node(
@@ -63,7 +54,6 @@ def invert(
     iterations: int = defaults.INVERT_ITERATIONS,
 ) -> Tensor:
     """The starting noise of the picture."""
-    _require(decoder, "invert")
     progress = host.current().progress()
     return decoder.invert(image, image_embed, steps=steps, iterations=iterations, progress=progress)
 
@@ -111,7 +101,6 @@ def noise(
     """The starting noise."""
     from ..pipelines.editing import vary
 
-    _require(decoder, "noise")
     drawn = decoder.noise(seed, max(frames, 2), width or None, height or None)
     fresh = vary.frame_noise(drawn, frames, mode)
     return fresh if noise is None else vary.vary_noise(noise, fresh, strength)

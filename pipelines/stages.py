@@ -177,17 +177,6 @@ class Decoder(Protocol):
         ...
 
 
-class WithoutUpscaling:
-    """A decoder that draws at full size."""
-
-    def upscale(self, images: Tensor, **settings: Any) -> NoReturn:
-        """Refuse."""
-        raise UnclipError(
-            "Upscale: this decoder draws at full size and has no super-resolution of its own. "
-            "Use an upscale node of the host."
-        )
-
-
 class MissingStage:
     """Stands for a stage that a model folder lacks; any use of it says so."""
 

@@ -74,7 +74,7 @@ def test_picture_comes_back_from_its_embedding_and_inverted_noise(model):
     drawn = decoder.decode(embeds, noise=noise, steps=10, guidance_scale=1.0)
     # What the autoencoder makes of the picture is all that can come back.
     with torch.inference_mode():
-        best = decoder._movq.decode(decoder._movq.encode(drawn, 8, 8))
+        best = decoder._autoencoder.decode(decoder._autoencoder.encode(drawn, 8, 8))
     settings = {"steps": 20, "guidance_scale": 1.0}
     inverted = decoder.invert(drawn, embeds, steps=20, iterations=10)
     assert inverted.shape == noise.shape

@@ -71,8 +71,7 @@ def test_decoder_equals_the_reference(
     chosen = schedulers.make(scheduler, config, schedulers.DECODER_SCHEDULERS)
     pipeline = references[1]
     monkeypatch.setattr(pipeline, "scheduler", chosen)
-    module = "unclip_graph.pipelines.families.kandinsky22.decoder"
-    monkeypatch.setattr(f"{module}.read_json", lambda path: config)
+    monkeypatch.setattr(type(stages.decoder), "_schedule", property(lambda self: config))
 
     torch.manual_seed(0)
     image, null = stages.prior.sample(stages.text_encoder.encode(["red"] * count), steps=2)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..autoencoder import Autoencoder
 from ..components import Component, Options
@@ -21,7 +20,7 @@ from ..errors import UnclipWarning
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from .clip import ImageEncoderTower
-from .latent import LatentDecoder
+from .diffusion import Condition, DiffusionDecoder
 
 
 def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
@@ -45,16 +44,16 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
     )
 
 
-class ImageVariationDecoder(LatentDecoder):
+class ImageVariationDecoder(DiffusionDecoder):
     """p(y | z) with the embedding in place of the prompt's tokens."""
 
-    def condition(
+    def _condition(
         self,
         image: ImageEmbedding,
         negative: ImageEmbedding | None,
         drawing: Drawing,
         sources: Sequence[torch.Generator],
-    ) -> dict[str, Tensor]:
+    ) -> Condition:
         """The embeddings as single tokens [N, 1, D]; guidance moves away from zeros."""
         if drawing.text is not None or drawing.noise_level:
             unused = "text_embed" if drawing.text is not None else "noise_level"

@@ -7,7 +7,7 @@ diffusers' ``UnCLIPPipeline`` and ``UnCLIPImageVariationPipeline`` do, to the bi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,15 @@ from .. import defaults
 from ..autoencoder import pictures_of
 from ..components import Component, Options, bring, read_json
 from ..drawing import denoise, sources_of, start
-from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
+from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
 from ..errors import UnclipError
 from ..images import resized, to_pil
 from ..progress import Progress
-from ..schedulers import PRIOR_SCHEDULERS, learned_variance, make, set_steps
+from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from .clip import ImageEncoderTower, TextEncoderTower
+from .diffusion import Condition, DiffusionDecoder
 from .prior import TransformerPrior
 
 NULL = "null"
@@ -76,8 +77,10 @@ def no_picture(space: EmbeddingSpace) -> ImageEmbedding:
     return ImageEmbedding(torch.zeros(1, space.dim), space, NULL)
 
 
-class KarloDecoder:
+class KarloDecoder(DiffusionDecoder):
     """p(y | z, x): pixel diffusion at 64x64 on the embedding and the prompt."""
+
+    schedulers = PRIOR_SCHEDULERS
 
     def __init__(
         self,
@@ -88,53 +91,68 @@ class KarloDecoder:
         upscaler: KarloUpscaler,
     ):
         self.space = text_encoder.space
-        self._upscaler = upscaler
         self._unet, self._text_proj = unet, text_proj
         self._scheduler = scheduler
         self._text_encoder = text_encoder
-
-    @torch.inference_mode()
-    def decode(
-        self,
-        image: ImageEmbedding,
-        negative: ImageEmbedding | None = None,
-        *,
-        progress: Progress | None = None,
-        generators: Sequence[torch.Generator] | None = None,
-        **settings: Any,
-    ) -> Tensor:
-        """Draw pictures [B * count, 64, 64, 3]; without a text the prompt is empty."""
-        drawing = Drawing(**settings)
-        self.space.require(image.space, "the decoder")
-        edge = int(self._unet.config["sample_size"])
-        self._check(drawing, edge)
-        sources = sources_of(drawing, len(image) * drawing.count, generators)
-        condition = self._condition(image, negative, drawing)
-        sampler = make(
-            drawing.scheduler,
-            read_json(self._scheduler / "scheduler_config.json"),
-            PRIOR_SCHEDULERS,
-        )
-        set_steps(sampler, drawing.steps)
-        channels = int(self._unet.config["in_channels"])
-        begun = start(
-            drawing,
-            (channels, edge, edge),
-            sources,
-            lambda pictures: resized(pictures, edge, edge).to(self._unet.device),
-            self._unet.device,
-        )
-        predict = self._predictor(condition, channels * (2 if learned_variance(sampler) else 1))
-        pixels = denoise(drawing, sampler, predict, begun, sources, progress, _preview)
-        return pictures_of(pixels.clamp(-1, 1))
+        self._upscaler = upscaler
 
     def upscale(self, images: Tensor, **settings: Any) -> Tensor:
         """See :meth:`KarloUpscaler.upscale`."""
         return self._upscaler.upscale(images, **settings)
 
-    def _check(self, drawing: Drawing, edge: int) -> None:
-        if drawing.hint is not None:
-            raise UnclipError("Decode: Karlo's decoder takes no hint; unplug it.")
+    def _condition(
+        self,
+        image: ImageEmbedding,
+        negative: ImageEmbedding | None,
+        drawing: Drawing,
+        sources: Sequence[torch.Generator],
+    ) -> Condition:
+        """Text states, time embedding and mask; without a text the prompt is empty."""
+        count = len(image)
+        parts = [self._text(drawing.text, count)]
+        projection, device = self._text_proj.model, self._text_proj.device
+        rows = image.vectors
+        if drawing.guidance_scale > 1:
+            parts.insert(0, self._text_encoder.empty(count))
+            rows = torch.cat([self._against(negative, projection, count), rows])
+        rows, pooled, tokens, mask = (
+            values.repeat_interleave(drawing.count, dim=0)
+            for values in (
+                rows,
+                torch.cat([part.pooled for part in parts]),
+                torch.cat([part.tokens for part in parts]),
+                torch.cat([part.mask for part in parts]),
+            )
+        )
+        states, time = projection(
+            image_embeddings=rows.to(device, self._text_proj.dtype),
+            prompt_embeds=pooled.to(device, self._text_proj.dtype),
+            text_encoder_hidden_states=tokens.to(device, self._text_proj.dtype),
+            # Its own concatenation of the learned embedding is done above.
+            do_classifier_free_guidance=False,
+        )
+        seen = functional.pad(mask, (projection.clip_extra_context_tokens, 0), value=True)
+        return {"encoder_hidden_states": states, "class_labels": time, "attention_mask": seen}
+
+    def _text(self, text: TextEmbedding | None, count: int) -> TextEmbedding:
+        if text is None:
+            return self._text_encoder.empty(count)
+        if paired_size("Decode", count, len(text)) != count:
+            raise UnclipError(f"Decode: {len(text)} prompts do not pair with {count} embeddings.")
+        if text.space != self._text_encoder.space:
+            text = self._text_encoder.encode(text.prompts)
+        return text.repeated(count)
+
+    def _against(self, negative: ImageEmbedding | None, projection: Any, count: int) -> Tensor:
+        """What guidance moves away from: the learned embedding, or another one."""
+        if negative is None or negative.source == NULL:
+            learned: Tensor = projection.learned_classifier_free_guidance_embeddings
+            return learned.float().cpu()[None].expand(count, -1)
+        return negative.repeated(count).vectors
+
+    def _check(self, drawing: Drawing) -> None:
+        super()._check(drawing)
+        edge = int(self._unet.config["sample_size"])
         for name, wanted in (("width", drawing.width), ("height", drawing.height)):
             if wanted not in (None, edge):
                 raise UnclipError(
@@ -142,63 +160,29 @@ class KarloDecoder:
                     "enlarge the picture with unCLIP upscale."
                 )
 
-    def _condition(
-        self, image: ImageEmbedding, negative: ImageEmbedding | None, drawing: Drawing
-    ) -> dict[str, Tensor]:
-        """What the UNet sees beside x: text states, time embedding and mask."""
-        count = len(image)
-        text = drawing.text
-        if text is None:
-            text = self._text_encoder.empty(count)
-        elif text.space != self._text_encoder.space:
-            text = self._text_encoder.encode(text.prompts)
-        if paired_size("Decode", count, len(text)) != count:
-            raise UnclipError(f"Decode: {len(text)} prompts do not pair with {count} embeddings.")
-        parts = [text.repeated(count)]
-        guide = drawing.guidance_scale > 1
-        if guide:
-            parts.insert(0, self._text_encoder.empty(count))
-        projection, device = self._text_proj.model, self._text_proj.device
-        rows = image.vectors
-        if guide:
-            rows = torch.cat([self._against(negative, projection, count), rows])
-        pooled, tokens, mask = (
-            torch.cat([getattr(part, name).repeat_interleave(drawing.count, 0) for part in parts])
-            for name in ("pooled", "tokens", "mask")
-        )
-        states, time = projection(
-            image_embeddings=_repeated(rows, drawing.count).to(device, self._text_proj.dtype),
-            prompt_embeds=pooled.to(device, self._text_proj.dtype),
-            text_encoder_hidden_states=tokens.to(device, self._text_proj.dtype),
-            # Its own concatenation of the learned embedding is done above.
-            do_classifier_free_guidance=False,
-        )
-        extra = projection.clip_extra_context_tokens
-        seen = functional.pad(mask.to(device), (extra, 0), value=True)
-        return {"encoder_hidden_states": states, "class_labels": time, "attention_mask": seen}
+    @property
+    def _networks(self) -> tuple[Component, ...]:
+        return (self._unet,)
 
-    def _against(self, negative: ImageEmbedding | None, projection: Any, count: int) -> Tensor:
-        """What guidance moves away from: the learned embedding, or another one."""
-        if negative is None or negative.source == NULL:
-            learned: Tensor = projection.learned_classifier_free_guidance_embeddings
-            return learned.float().cpu()[None].expand(count, -1)
-        self.space.require(negative.space, "the decoder")
-        return negative.repeated(count).vectors
+    @property
+    def _channels(self) -> int:
+        return int(self._unet.config["in_channels"])
 
-    def _predictor(
-        self, condition: dict[str, Tensor], outputs: int
-    ) -> Callable[[Tensor, Tensor], Tensor]:
-        model, dtype = self._unet.model, self._unet.dtype
-        given = {
-            name: value if value.dtype == torch.bool else value.to(dtype)
-            for name, value in condition.items()
-        }
+    def _size(self, drawing: Drawing) -> tuple[int, int]:
+        edge = int(self._unet.config["sample_size"])
+        return edge, edge
 
-        def predict(x: Tensor, t: Tensor) -> Tensor:
-            output: Tensor = model(sample=x.to(dtype), timestep=t, **given).sample
-            return output[:, :outputs]
+    def _pixels(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size
 
-        return predict
+    def _encode(self, pictures: Tensor, height: int, width: int) -> Tensor:
+        return resized(pictures, width, height).to(self._unet.device)
+
+    def _decode(self, samples: Tensor) -> Tensor:
+        return pictures_of(samples.clamp(-1, 1))
+
+    def _preview(self, samples: Tensor) -> Any:
+        return _preview(samples)
 
 
 class KarloUpscaler:
@@ -244,10 +228,6 @@ class KarloUpscaler:
             drawing, (channels, edge, edge), sources, lambda pictures: pictures, wide.device
         )
         return pictures_of(denoise(drawing, sampler, predict, begun, sources, progress, _preview))
-
-
-def _repeated(rows: Tensor, count: int) -> Tensor:
-    return rows.repeat_interleave(count, dim=0)
 
 
 def _preview(pixels: Tensor) -> Any:

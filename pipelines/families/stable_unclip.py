@@ -24,8 +24,8 @@ from ..schedulers import make
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from .clip import ImageEncoderTower, TextEncoderTower
+from .diffusion import Condition, DiffusionDecoder
 from .karlo import no_picture
-from .latent import LatentDecoder
 from .prior import TransformerPrior
 
 
@@ -69,7 +69,7 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
     return StageModels(text_encoder, prior, image_encoder, decoder)
 
 
-class StableUnCLIPDecoder(LatentDecoder):
+class StableUnCLIPDecoder(DiffusionDecoder):
     """p(y | z, x): the UNet sees the prompt's tokens and, as a class, a noised embedding."""
 
     def __init__(
@@ -87,13 +87,13 @@ class StableUnCLIPDecoder(LatentDecoder):
         self._normalizer = normalizer
         self._noising = noising
 
-    def condition(
+    def _condition(
         self,
         image: ImageEmbedding,
         negative: ImageEmbedding | None,
         drawing: Drawing,
         sources: Sequence[torch.Generator],
-    ) -> dict[str, Tensor]:
+    ) -> Condition:
         """Prompt tokens and class labels; without a text the prompt is empty.
 
         Guidance moves away from the empty prompt and from zeros, or from ``negative``.

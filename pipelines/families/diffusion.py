@@ -1,0 +1,211 @@
+"""What every diffusion decoder does; families differ in what their network sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from .. import defaults
+from ..autoencoder import Autoencoder
+from ..components import Component, bring, read_json
+from ..drawing import Start, denoise, each, sources_of, start
+from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
+from ..errors import UnclipError
+from ..images import fitted
+from ..inversion import invert
+from ..progress import Progress
+from ..randomness import generators as seeded
+from ..randomness import noise
+from ..schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
+from ..stages import Drawing
+
+Predict = Callable[[Tensor, Tensor], Tensor]
+Condition = dict[str, Any]
+
+
+class DiffusionDecoder:
+    """p(y | z): samples [N, C, h, w], which are latents of an autoencoder or pixels.
+
+    A family overrides :meth:`_condition` and :meth:`_predictor`; one that draws pixels also
+    what turns pictures into samples and back.
+    """
+
+    schedulers: ClassVar[tuple[str, ...]] = DECODER_SCHEDULERS
+
+    def __init__(
+        self, unet: Component, autoencoder: Autoencoder, scheduler: Path, space: EmbeddingSpace
+    ):
+        self.space = space
+        self._unet, self._autoencoder = unet, autoencoder
+        self._scheduler = scheduler
+
+    def _condition(
+        self,
+        image: ImageEmbedding,
+        negative: ImageEmbedding | None,
+        drawing: Drawing,
+        sources: Sequence[torch.Generator],
+    ) -> Condition:
+        """What the network sees beside x: a row a picture, after as many negative if guided."""
+        raise NotImplementedError
+
+    def _predictor(self, condition: Condition, outputs: int, begun: Start) -> Predict:
+        """The network as :func:`.sampling.sample` wants it; ``outputs`` channels of its output."""
+        model, device, dtype = self._unet.model, self._unet.device, self._unet.dtype
+        given = {
+            name: value.to(device) if value.dtype == torch.bool else value.to(device, dtype)
+            for name, value in condition.items()
+        }
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            output: Tensor = model(sample=x.to(dtype), timestep=t, **given).sample
+            return output[:, :outputs]
+
+        return predict
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        image: ImageEmbedding,
+        negative: ImageEmbedding | None = None,
+        *,
+        progress: Progress | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+        **settings: Any,
+    ) -> Tensor:
+        """Draw pictures [B * count, H, W, 3] float32 in 0..1 on the CPU.
+
+        Rows of one embedding are neighbours. ``settings`` are the fields of
+        :class:`.stages.Drawing`. ``generators`` replaces the seed: one a picture.
+
+        Raises:
+            UnclipError: what is asked for does not pair, or this family cannot do it.
+        """
+        drawing = Drawing(**settings)
+        self.space.require(image.space, "the decoder")
+        if negative is not None:
+            self.space.require(negative.space, "the decoder")
+            if paired_size("Decode", len(image), len(negative)) != len(image):
+                raise UnclipError(
+                    f"Decode: {len(negative)} negative embeddings do not pair with {len(image)}."
+                )
+        self._check(drawing)
+        sources = sources_of(drawing, len(image) * drawing.count, generators)
+        condition = self._condition(image, negative, drawing, sources)
+        # The autoencoder is needed last and for previews; a broken one costs no sampling.
+        bring(*self._networks)
+        sampler = make(drawing.scheduler, self._schedule, self.schedulers)
+        set_steps(sampler, drawing.steps)
+        height, width = self._size(drawing)
+        begun = start(
+            drawing,
+            (self._channels, height, width),
+            sources,
+            lambda pictures: self._encode(pictures, height, width),
+            self._unet.device,
+        )
+        outputs = self._channels * (2 if learned_variance(sampler) else 1)
+        predict = self._predictor(condition, outputs, begun)
+        samples = denoise(drawing, sampler, predict, begun, sources, progress, self._preview)
+        return self._decode(samples)
+
+    def upscale(self, images: Tensor, **settings: Any) -> Tensor:
+        """Refuse: families with a super-resolution override this."""
+        raise UnclipError(
+            "Upscale: this decoder draws at full size and has no super-resolution of its own. "
+            "Use an upscale node of the host."
+        )
+
+    def noise(
+        self, seed: int, count: int = 1, width: int | None = None, height: int | None = None
+    ) -> Tensor:
+        """The noise [count, C, h, w] that :meth:`decode` would start from with this seed."""
+        size = self._size(Drawing(width=width, height=height))
+        return noise((self._channels, *size), seeded(seed, count))
+
+    @torch.inference_mode()
+    def invert(
+        self,
+        pictures: Tensor,
+        image: ImageEmbedding,
+        *,
+        steps: int = defaults.DECODER_STEPS,
+        iterations: int = defaults.INVERT_ITERATIONS,
+        width: int | None = None,
+        height: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """The x_T [B, C, h, w] from which DDIM draws ``pictures`` [B, H, W, 3] given ``image``.
+
+        Pictures are scaled and their centre cropped to ``width`` x ``height``, by default
+        the size the decoder was trained at. Decode with the same steps, DDIM and no
+        guidance, or with ``image`` as the negative, to get the pictures back.
+        """
+        self.space.require(image.space, "the decoder")
+        total = paired_size("Invert", len(pictures), len(image))
+        drawing = Drawing(steps=steps, guidance_scale=1.0, width=width, height=height)
+        self._check(drawing)
+        sources = seeded(0, total)
+        condition = self._condition(image.repeated(total), None, drawing, sources)
+        bring(*self._networks)
+        sampler = make("ddim", self._schedule, ("ddim",))
+        set_steps(sampler, steps)
+        size = self._size(drawing)
+        covered = fitted(each(pictures, total, "pictures"), *self._pixels(size))
+        samples = self._encode(covered, *size)
+        predict = self._predictor(condition, self._channels, Start(samples))
+        found = invert(predict, sampler, samples, iterations=iterations, progress=progress)
+        return found.cpu()
+
+    def _check(self, drawing: Drawing) -> None:
+        """Refuse what this family cannot use."""
+        if drawing.hint is not None:
+            raise UnclipError(
+                "Decode: this decoder takes no hint. Load a ControlNet decoder "
+                "(kandinsky-2-2-controlnet-depth), or unplug the hint."
+            )
+
+    @property
+    def _schedule(self) -> dict[str, Any]:
+        return read_json(self._scheduler / "scheduler_config.json")
+
+    @property
+    def _networks(self) -> tuple[Component, ...]:
+        return self._unet, self._autoencoder.network
+
+    @property
+    def _channels(self) -> int:
+        return self._autoencoder.channels
+
+    @property
+    def _multiple(self) -> int:
+        """Latents come in multiples of that."""
+        return 1
+
+    def _size(self, drawing: Drawing) -> tuple[int, int]:
+        """Height and width of a sample: of the noise, as asked, of the picture, as trained."""
+        if drawing.noise is not None:
+            return int(drawing.noise.shape[-2]), int(drawing.noise.shape[-1])
+        picture, trained = drawing.init_image, int(self._unet.config["sample_size"])
+        height = drawing.height or (picture.shape[1] if picture is not None else None)
+        width = drawing.width or (picture.shape[2] if picture is not None else None)
+        step, pixels = self._multiple, self._multiple * self._autoencoder.scale
+        down, across = (-(-edge // pixels) * step if edge else trained for edge in (height, width))
+        return down, across
+
+    def _pixels(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height in pixels of a sample's height and width."""
+        return size[1] * self._autoencoder.scale, size[0] * self._autoencoder.scale
+
+    def _encode(self, pictures: Tensor, height: int, width: int) -> Tensor:
+        return self._autoencoder.encode(pictures, height, width)
+
+    def _decode(self, samples: Tensor) -> Tensor:
+        return self._autoencoder.decode(samples)
+
+    def _preview(self, samples: Tensor) -> Any:
+        return self._autoencoder.preview(samples)
