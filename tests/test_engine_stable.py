@@ -175,3 +175,17 @@ def test_variations_say_that_they_see_no_prompt(folders):
     text = load_model(folders["image"], CPU).text_encoder.encode(["red"])
     with pytest.warns(UnclipWarning, match="text_embed has no effect"):
         stages.decoder.decode(image, text=text, steps=1)
+
+
+@pytest.mark.parametrize("name", ["image", "variations"])
+def test_a_picture_can_be_inverted(folders, name):
+    stages = load_model(folders[name], CPU)
+    picture = torch.rand(1, 16, 16, 3)
+    image = stages.image_encoder.encode(picture)
+    found = stages.decoder.invert(picture, image, steps=20)
+    assert found.shape == stages.decoder.noise(0).shape
+    settings = {"steps": 20, "scheduler": "ddim", "guidance_scale": 1.0}
+    again = stages.decoder.decode(image, noise=found, **settings)
+    fresh = stages.decoder.decode(image, seed=1, **settings)
+    kept = stages.decoder.decode(image, init_image=picture, strength=0.0, steps=2)
+    assert (again - kept).abs().mean() < (fresh - kept).abs().mean() / 2
