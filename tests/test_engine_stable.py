@@ -177,9 +177,8 @@ def test_variations_say_that_they_see_no_prompt(folders):
         stages.decoder.decode(image, text=text, steps=1)
 
 
-@pytest.mark.parametrize("name", ["image", "variations"])
-def test_a_picture_can_be_inverted(folders, name):
-    stages = load_model(folders[name], CPU)
+def test_a_picture_can_be_inverted(folders):
+    stages = load_model(folders["image"], CPU)
     picture = torch.rand(1, 16, 16, 3)
     image = stages.image_encoder.encode(picture)
     found = stages.decoder.invert(picture, image, steps=20)
