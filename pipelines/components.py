@@ -166,10 +166,14 @@ class Options:
 class Component:
     """One network in a folder: its class, its configuration and, once used, its weights."""
 
-    def __init__(self, folder: Path, class_name: str, options: Options):
+    def __init__(self, folder: Path, class_name: str, options: Options, **expected: Any):
+        """``expected`` settings of ``config.json`` (a value, or a tuple of those allowed) tell
+        this family's network from another's of the same class.
+        """
         self.folder = folder
         self.class_name = class_name
         self.options = options
+        self._expected = expected
         self.adapters: Adapters = ()
         self._lock = threading.Lock()
         # Whose weights these are; see adapted().
@@ -188,6 +192,14 @@ class Component:
         declared = config.get("_class_name") or next(iter(config.get("architectures") or []), None)
         if declared not in (None, self.class_name):
             raise ModelError(f"{self.folder} holds a {declared}, wanted a {self.class_name}.")
+        for key, wanted in self._expected.items():
+            allowed = wanted if isinstance(wanted, tuple) else (wanted,)
+            if config.get(key) not in allowed:
+                raise ModelError(
+                    f"{self.folder} holds a {self.class_name} of another model: its {key} is "
+                    f"{config.get(key)}, wanted {' or '.join(map(str, allowed))}. Copy the whole "
+                    "model folder again."
+                )
         return config
 
     @cached_property
@@ -311,6 +323,8 @@ class Component:
         Raises:
             ModelError: no weights, or only pickled ones and those are not allowed.
         """
+        if not self.folder.is_dir():
+            raise ModelError(f"{self.folder} is missing; copy the whole model folder.")
         files = weight_files(self.folder)
         if files:
             return files
@@ -345,13 +359,14 @@ class Component:
 
         module, config_class = _CLASSES[self.class_name]
         cls = getattr(import_module(module), self.class_name)
+        config = self.config
         try:
             with torch.device("meta"):
                 if config_class:
                     settings = getattr(import_module("transformers"), config_class)
-                    empty = cls(settings.from_dict(self.config))
+                    empty = cls(settings.from_dict(config))
                 else:
-                    empty = cls.from_config(self.config)
+                    empty = cls.from_config(config)
         except Exception as error:
             raise ModelError(
                 f"{self.folder / 'config.json'} does not describe a {self.class_name}: {error}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from torch import Tensor
 
-from . import defaults, images
+from . import defaults, hub, images, lora
 from .components import Options
 from .editing.text_diff import text_diff
 from .embeddings import ImageEmbedding, TextEmbedding
@@ -37,17 +38,31 @@ class UnCLIP:
         cls,
         path: str | Path | None = None,
         *,
+        revision: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
         allow_pickle: bool = False,
     ) -> UnCLIP:
         """Open a diffusers-layout folder; without one, the demo model that ships here.
 
-        See :class:`.components.Options` for the arguments, :func:`.loading.load_model` for the
-        errors.
+        With ``revision`` (``main``, a tag, a commit) ``path`` is the ``owner/name`` of a model
+        on the Hugging Face Hub, downloaded if need be.
+        See :class:`.components.Options` for the other arguments, :func:`.loading.load_model`
+        and :func:`.hub.download` for the errors.
         """
         folder = Path(path) if path is not None else PACKAGE_MODELS / DEMO_MODEL
+        if revision is not None:
+            folder = hub.download(str(path), revision, half=dtype not in ("auto", "float32"))
         return cls(load_model(folder, Options(device, dtype, allow_pickle)))
+
+    def with_lora(self, file: str | Path, strength: float = 1.0) -> UnCLIP:
+        """This model with a LoRA for its prior or its decoder; the weights are shared.
+
+        See :func:`.lora.apply` for the errors.
+        """
+        stages = self.stages
+        prior, decoder = lora.apply([stages.prior, stages.decoder], Path(file), strength)
+        return UnCLIP(replace(stages, prior=prior, decoder=decoder))
 
     def encode_text(self, prompts: str | Sequence[str]) -> TextEmbedding:
         """z_t for one prompt or B prompts."""

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -106,6 +107,43 @@ def test_component_of_another_class(tiny_copy):
     config.write_text(json.dumps(json.loads(config.read_text()) | {"_class_name": "Evil"}))
     with pytest.raises(ModelError, match="holds a Evil, wanted a UNet2DConditionModel"):
         use_decoder(tiny_copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "setting", "wanted"),
+    [
+        ("unet/config.json", {"addition_embed_type": None}, "image or image_hint"),
+        ("unet/config.json", {"encoder_hid_dim": 48}, "32"),
+        ("prior_prior/config.json", {"embedding_dim": 48}, "32"),
+        ("prior_text_encoder/config.json", {"projection_dim": 48}, "32"),
+    ],
+)
+def test_network_of_another_family_in_a_slot(tiny_copy, file, setting, wanted):
+    config = json.loads((tiny_copy / file).read_text())
+    (tiny_copy / file).write_text(json.dumps(config | setting))
+    ((key, value),) = setting.items()
+    message = rf"of another model: its {key} is {value}, wanted {wanted}"
+    with pytest.raises(ModelError, match=message):
+        use_decoder(tiny_copy)
+
+
+@pytest.mark.parametrize("part", ["unet", "prior_prior", "prior_text_encoder", "prior_tokenizer"])
+def test_missing_component_folder_is_named(tiny_copy, part):
+    shutil.rmtree(tiny_copy / part)
+    with pytest.raises(ModelError, match=rf"{part}.* is missing; copy the whole model folder"):
+        use_decoder(tiny_copy)
+
+
+def test_stages_may_come_from_folders_of_their_own(tiny_pair, tmp_path):
+    prior, decoder = (
+        load_model(shutil.copytree(one, tmp_path / name), Options("cpu"))
+        for one, name in zip(tiny_pair, "ab", strict=True)
+    )
+    embeds = prior.prior.sample(prior.text_encoder.encode(["red"]), steps=2)
+    image = replace(embeds[0], space=decoder.decoder.space)
+    null = replace(embeds[1], space=decoder.decoder.space)
+    expected = use_decoder(tiny_pair[1])
+    assert decoder.decoder.decode(image, null, steps=1).equal(expected)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import huggingface_hub.constants as constants
 import pytest
 import torch
 from hub_server import COMMIT, REPOSITORY, Hub
+from unclip_graph import UnCLIP
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
 from unclip_graph.pipelines import hub
 from unclip_graph.pipelines.components import Options
@@ -45,6 +46,15 @@ def test_a_model_is_downloaded_without_code_and_draws(server, tiny_model):
     assert draw(folder).equal(draw(tiny_model))
     assert {path.suffix for path in folder.rglob("*.*")} == {".json", ".txt", ".safetensors"}
     assert seen == sorted(seen) and seen[-1][0] == seen[-1][1]
+
+
+def test_from_python(server, tiny_model):
+    few = {"prior_steps": 2, "steps": 2, "seed": 1}
+    (found,) = UnCLIP.from_pretrained(REPOSITORY, revision="main", device="cpu").generate_images(
+        "red", **few
+    )
+    (expected,) = UnCLIP.from_pretrained(tiny_model, device="cpu").generate_images("red", **few)
+    assert found.tobytes() == expected.tobytes()
 
 
 def test_what_is_cached_is_not_downloaded_again(server):

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from unclip_graph import UnCLIP
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
 from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.errors import ModelError, UnclipError, UnclipWarning
@@ -148,6 +149,17 @@ def test_several_stack_and_take_turns_on_one_network(tiny_model, tiny_copy, tmp_
     assert (draw(stages, twice) - expected).abs().max() < 1e-3
     assert (draw(stages, undone) - plain).abs().max() < 1e-3
     assert draw(stages, once).equal(half) and draw(stages).equal(plain)
+
+
+def test_from_python(tiny_model, tmp_path):
+    changes = trained(load_file(tiny_model / UNET), IN_UNET)
+    path = write(tmp_path / "style.safetensors", changes)
+    model = UnCLIP.from_pretrained(tiny_model, device="cpu")
+    few = {"prior_steps": 2, "steps": 2}
+    (plain,), (styled,) = (
+        one.generate_images("red", **few) for one in (model, model.with_lora(path, 0.5))
+    )
+    assert plain.tobytes() != styled.tobytes()
 
 
 def test_weights_in_float8_and_bfloat16_take_a_lora(tiny_model, tmp_path):

@@ -57,8 +57,8 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
     """Open a combined, a prior or a decoder folder."""
     paths = _folders(folder, index["_class_name"])
 
-    def component(role: str, class_name: str) -> Component:
-        return Component(paths[role], class_name, options)
+    def component(role: str, class_name: str, **expected: Any) -> Component:
+        return Component(paths[role], class_name, options, **expected)
 
     text_encoder: Any = MissingStage("text encoder", folder.name)
     prior: Any = MissingStage("prior", folder.name)
@@ -69,9 +69,9 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
         vision = component("image_encoder", "CLIPVisionModelWithProjection")
         space = space_of(vision)
         image_encoder = ImageEncoderTower(vision, paths["image_processor"], space)
-        text = component("text_encoder", "CLIPTextModelWithProjection")
+        text = component("text_encoder", "CLIPTextModelWithProjection", projection_dim=space.dim)
         text_encoder = TextEncoderTower(text, paths["tokenizer"], space)
-        transformer = component("prior", "PriorTransformer")
+        transformer = component("prior", "PriorTransformer", embedding_dim=space.dim)
         prior = TransformerPrior(
             transformer,
             paths["prior_scheduler"],
@@ -81,7 +81,11 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
             samples_negative=True,
         )
     if "unet" in paths:
-        unet, movq = component("unet", "UNet2DConditionModel"), component("movq", "VQModel")
+        sees: dict[str, Any] = {"addition_embed_type": ("image", "image_hint")}
+        if space is not None:
+            sees["encoder_hid_dim"] = space.dim
+        unet = component("unet", "UNet2DConditionModel", **sees)
+        movq = component("movq", "VQModel")
         space = space or _space_of_lone_decoder(unet)
         decoder = KandinskyDecoder(
             unet, Autoencoder(movq), paths["scheduler"], space, image_encoder
