@@ -117,6 +117,11 @@ class Drawing:
         if self.init_image is None:
             raise UnclipError("Decode: a mask needs an init_image, whose other parts are kept.")
         mask, picture = tuple(self.mask.shape[-2:]), tuple(self.init_image.shape[1:3])
+        if mask != picture and not self.mask.any():
+            raise UnclipError(
+                "Decode: the mask is empty, which is what a picture without transparency comes "
+                "with. Paint a mask on it (in ComfyUI: right click, Open in MaskEditor)."
+            )
         if mask != picture:
             raise UnclipError(
                 f"Decode: the mask is {mask[1]}x{mask[0]}, the init_image "

@@ -231,6 +231,10 @@ def test_the_starting_noise_can_be_given(plain):
             {"mask": torch.ones(1, 8, 16), "init_image": pictures(1)},
             "the mask is 16x8, the init_image 16x16",
         ),
+        (
+            {"mask": torch.zeros(1, 64, 64), "init_image": pictures(1)},
+            "the mask is empty.*Paint a mask",
+        ),
         ({"hint": pictures(1)}, "takes no hint"),
         ({"strength": 1.5}, "within 0 and 1"),
         ({"init_image": pictures(3)}, "3 init images do not pair with 2"),
