@@ -26,8 +26,8 @@ from .diffusion import Condition, DiffusionDecoder
 def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
     """Open the folder; it has no text stages, a Karlo prior can stand in for them."""
 
-    def component(role: str, class_name: str) -> Component:
-        return Component(folder / role, class_name, options)
+    def component(role: str, class_name: str, **expected: Any) -> Component:
+        return Component(folder / role, class_name, options, **expected)
 
     vision = component("image_encoder", "CLIPVisionModelWithProjection")
     space = space_of(vision)
@@ -36,7 +36,7 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
         MissingStage("prior", folder.name),
         ImageEncoderTower(vision, folder / "feature_extractor", space),
         ImageVariationDecoder(
-            component("unet", "UNet2DConditionModel"),
+            component("unet", "UNet2DConditionModel", cross_attention_dim=space.dim),
             Autoencoder(component("vae", "AutoencoderKL")),
             folder / "scheduler",
             space,

@@ -32,8 +32,8 @@ from .prior import TransformerPrior
 def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
     """Open a folder of any of the layouts."""
 
-    def component(role: str, class_name: str) -> Component:
-        return Component(folder / role, class_name, options)
+    def component(role: str, class_name: str, **expected: Any) -> Component:
+        return Component(folder / role, class_name, options, **expected)
 
     prompts = component("text_encoder", "CLIPTextModel")
     width = int(prompts.config["hidden_size"])
@@ -51,14 +51,19 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
         space = space_of(tower)
         text_encoder = TextEncoderTower(tower, folder / "prior_tokenizer", space)
         prior = TransformerPrior(
-            component("prior", "PriorTransformer"),
+            component("prior", "PriorTransformer", embedding_dim=space.dim),
             folder / "prior_scheduler",
             text_encoder,
             space,
             partial(no_picture, space),
         )
     decoder = StableUnCLIPDecoder(
-        component("unet", "UNet2DConditionModel"),
+        component(
+            "unet",
+            "UNet2DConditionModel",
+            class_embed_type="projection",
+            projection_class_embeddings_input_dim=2 * space.dim,
+        ),
         Autoencoder(component("vae", "AutoencoderKL")),
         folder / "scheduler",
         space,
