@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from unclip_graph.headless.runner import EXAMPLES, Outcome, Runner
 
 from .thumbnails import starting_pictures
@@ -59,6 +59,12 @@ PICTURES = {
         "Candidates and rerank",
         "Twelve samples of “a purple ring”; the four kept for diversity.",
     ),
+    "region_edit": (
+        "Region edit",
+        "Within the mask, text diff from a red circle to a green square, three seeds.",
+    ),
+    "zoom_out": ("Zoom out", "Margins on all sides, drawn by the decoder."),
+    "pan": ("Pan", "A margin on the right: the view moves there."),
     "save_embedding": ("Save embed", "The edited scene whose embedding the graph saves."),
     "describe": (
         "Describe",
@@ -78,7 +84,7 @@ def rows(pictures: Sequence[Image.Image], edge: int) -> Image.Image:
     size = (columns * step - GAP, math.ceil(len(pictures) / columns) * step - GAP)
     canvas = Image.new("RGB", size, "white")
     for i, picture in enumerate(pictures):
-        small = picture.convert("RGB").resize((edge, edge), Image.Resampling.BICUBIC)
+        small = ImageOps.pad(picture.convert("RGB"), (edge, edge), color="white")
         canvas.paste(small, (i % columns * step, i // columns * step))
     return canvas
 
@@ -86,7 +92,7 @@ def rows(pictures: Sequence[Image.Image], edge: int) -> Image.Image:
 def strip(before: Sequence[Image.Image], after: Sequence[Image.Image]) -> Image.Image:
     """Results in order, with the start and an arrow on their left."""
     # Charts are large and few; pictures of a small model are small.
-    edge = TILE if max(after[0].size) <= 256 else 3 * TILE
+    edge = TILE if max(after[0].size) < 500 else 3 * TILE
     result = rows(after, edge)
     if not before:
         return result

@@ -41,7 +41,7 @@ from unclip_graph.training.scenes import (
 from .report import Result, at_least, at_most, print_table, write_json
 
 BATCH = 16
-AMOUNT, GUIDANCE = 0.35, 2.0
+AMOUNT, GUIDANCE = 0.45, 2.0
 # DALL·E 2 inverts by plain DDIM and turns by 0.25 to 0.5.
 PAPER_AMOUNT, PAPER_GUIDANCE = 0.4, 3.0
 FRAMES = 16

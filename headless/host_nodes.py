@@ -15,6 +15,7 @@ from ..nodes import host
 from ..pipelines.errors import UnclipError
 from . import folders as files
 from . import primitives
+from .canvas import ImagePadForOutpaint
 from .folders import Folders
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ def host_classes(folders: Folders) -> dict[str, type[Any]]:
         cls.__name__: type(cls.__name__, (cls,), {"folders": folders})
         for cls in (LoadImage, LoadImageMask, SaveImage, PreviewImage)
     }
-    return {**bound, **primitives.CLASSES}
+    return {**bound, **primitives.CLASSES, "ImagePadForOutpaint": ImagePadForOutpaint}
 
 
 DISPLAY_NAMES = {
@@ -233,6 +234,7 @@ DISPLAY_NAMES = {
     "LoadImageMask": "Load Image (as Mask)",
     "SaveImage": "Save Image",
     "PreviewImage": "Preview Image",
+    "ImagePadForOutpaint": "Pad Image for Outpainting",
     **primitives.DISPLAY_NAMES,
 }
 

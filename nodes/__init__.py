@@ -14,6 +14,7 @@ from . import (
     noise,
     prior,
     prompts,
+    region,
     spec,
     text_encode,
 )
@@ -40,5 +41,6 @@ __all__ = [
     "noise",
     "prior",
     "prompts",
+    "region",
     "text_encode",
 ]

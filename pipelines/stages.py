@@ -149,6 +149,10 @@ class Decoder(Protocol):
         """
         ...
 
+    def trained_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what it draws well in the shape of a picture."""
+        ...
+
     def noise(
         self, seed: int, count: int = 1, width: int | None = None, height: int | None = None
     ) -> Tensor:

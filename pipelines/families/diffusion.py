@@ -120,6 +120,17 @@ class DiffusionDecoder:
             "Use an upscale node of the host."
         )
 
+    def trained_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what it draws well in a picture's shape.
+
+        The shorter edge is what the decoder was trained at, the other in proportion.
+        """
+        trained = min(self._pixels(self._size(Drawing())))
+        ratio = trained / min(height, width)
+        size = Drawing(height=max(round(height * ratio), 1), width=max(round(width * ratio), 1))
+        across, down = self._pixels(self._size(size))
+        return down, across
+
     def noise(
         self, seed: int, count: int = 1, width: int | None = None, height: int | None = None
     ) -> Tensor:
