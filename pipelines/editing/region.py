@@ -53,7 +53,8 @@ def redraw(
     the result is scaled back to the picture's and laid over it with soft edges, so that
     outside of them every pixel is the picture's own. ``pictures`` [B, H, W, C] and
     ``masks`` [B, H, W], both in 0..1, pair with the B embeddings one to one, or one is for
-    all. At ``strength`` 1 the inside is drawn from nothing. ``settings`` are the fields of :class:`..stages.Drawing`.
+    all. At ``strength`` 1 the inside is drawn from nothing. ``settings`` are the fields of
+    :class:`..stages.Drawing`.
 
     A mask that is black everywhere changes nothing, with an UnclipWarning; one that is
     white everywhere draws a new picture.
