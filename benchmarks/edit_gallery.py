@@ -38,6 +38,10 @@ PICTURES = {
         "Partial inversion",
         "Four drawings of one embedding from noises halfway between the picture's own and fresh.",
     ),
+    "prior_refine": (
+        "Prior refine",
+        "The prior noises the picture's embedding and denoises it towards another prompt.",
+    ),
     "blend": ("Blend", "Between two scenes of the prior, their blend at equal weights."),
     "interpolate": ("Interpolate", "Eight frames at constant angular speed."),
     "prompt_travel": ("Prompt travel", "Three prompts, reached at frames 0, 4 and 7."),
