@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
     from .lora import Adapters, LowRank
 
-# component class -> (module, configuration class for transformers models)
-_CLASSES = {
-    "CLIPTextModelWithProjection": ("transformers.models.clip.modeling_clip", "CLIPTextConfig"),
-    "CLIPVisionModelWithProjection": ("transformers.models.clip.modeling_clip", "CLIPVisionConfig"),
-    "CLIPTextModel": ("transformers.models.clip.modeling_clip", "CLIPTextConfig"),
-    "AutoencoderKL": ("diffusers.models.autoencoders.autoencoder_kl", None),
-    "PriorTransformer": ("diffusers.models.transformers.prior_transformer", None),
-    "UNet2DConditionModel": ("diffusers.models.unets.unet_2d_condition", None),
-    "UNet2DModel": ("diffusers.models.unets.unet_2d", None),
-    "UnCLIPTextProjModel": ("diffusers.pipelines.deprecated.unclip.text_proj", None),
+# component class -> module
+_MODULES = {
+    "CLIPTextModelWithProjection": "transformers.models.clip.modeling_clip",
+    "CLIPVisionModelWithProjection": "transformers.models.clip.modeling_clip",
+    "CLIPTextModel": "transformers.models.clip.modeling_clip",
+    "MultilingualCLIP": "diffusers.pipelines.kandinsky.text_encoder",
+    "AutoencoderKL": "diffusers.models.autoencoders.autoencoder_kl",
+    "PriorTransformer": "diffusers.models.transformers.prior_transformer",
+    "UNet2DConditionModel": "diffusers.models.unets.unet_2d_condition",
+    "UNet2DModel": "diffusers.models.unets.unet_2d",
+    "UnCLIPTextProjModel": "diffusers.pipelines.deprecated.unclip.text_proj",
     "StableUnCLIPImageNormalizer": (
-        "diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer",
-        None,
+        "diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer"
     ),
-    "VQModel": ("diffusers.models.autoencoders.vq_model", None),
+    "VQModel": "diffusers.models.autoencoders.vq_model",
 }
 # Modules by the names they had before diffusers moved them.
 _FORMER = {
@@ -279,12 +279,7 @@ class Component:
 
     def _load(self) -> Any:
         self.check()
-        module, config_class = _CLASSES[self.class_name]
-        try:
-            found = import_module(module)
-        except ModuleNotFoundError:
-            found = import_module(_FORMER[module])
-        cls = getattr(found, self.class_name)
+        cls = self._class
         files = self.weight_files()
         options: dict[str, Any] = {
             "use_safetensors": files[0].suffix == ".safetensors",
@@ -292,7 +287,7 @@ class Component:
         }
         if ".fp16" in files[0].name:
             options["variant"] = "fp16"
-        if config_class is None:
+        if not self._from_transformers:
             from diffusers.utils.import_utils import is_accelerate_available
 
             options |= {
@@ -312,7 +307,7 @@ class Component:
                 f"The weights in {self.folder} lack {len(report['missing_keys'])} tensors that its "
                 f"configuration asks for ({some}, ...). The files belong to another model."
             )
-        if config_class is not None:
+        if self._from_transformers:
             # How this is said at loading differs between versions of transformers.
             model = model.to(self.dtype)
         return model.eval().requires_grad_(False)
@@ -352,19 +347,30 @@ class Component:
                     f"{list(wanted)}. Weights and config.json belong to different models."
                 )
 
+    @property
+    def _class(self) -> Any:
+        """The network's class."""
+        module = _MODULES[self.class_name]
+        try:
+            return getattr(import_module(module), self.class_name)
+        except ModuleNotFoundError:
+            return getattr(import_module(_FORMER[module]), self.class_name)
+
+    @property
+    def _from_transformers(self) -> bool:
+        """Whether it is built from a configuration object, as transformers' models are."""
+        return hasattr(self._class, "config_class") and self._class.config_class is not None
+
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every tensor that the configuration asks for."""
         import torch
 
-        module, config_class = _CLASSES[self.class_name]
-        cls = getattr(import_module(module), self.class_name)
-        config = self.config
+        cls, config = self._class, self.config
         try:
             with torch.device("meta"):
-                if config_class:
-                    settings = getattr(import_module("transformers"), config_class)
-                    empty = cls(settings.from_dict(config))
+                if self._from_transformers:
+                    empty = cls(cls.config_class.from_dict(config))
                 else:
                     empty = cls.from_config(config)
         except Exception as error:

@@ -267,3 +267,67 @@ def write_image_variations(folder: Path) -> Path:
     )
     parts = {"image_encoder": vision, "unet": _sd_unet(), "vae": _vae(), "scheduler": scheduler}
     return _save(folder, "StableDiffusionImageVariationPipeline", parts)
+
+
+def write_kandinsky21(root: Path) -> Path:
+    """Kandinsky 2.1: a decoder folder, and its prior beside it."""
+    from diffusers import DDIMScheduler, UNet2DConditionModel
+    from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
+    from tiny import _movq, write_pair
+    from transformers import XLMRobertaTokenizerFast
+
+    torch.manual_seed(0)
+    prior, _ = write_pair(root)
+    prior = prior.rename(root / "tiny-2-1-prior")
+    index = json.loads((prior / "model_index.json").read_text())
+    (prior / "model_index.json").write_text(
+        json.dumps(index | {"_class_name": "KandinskyPriorPipeline"})
+    )
+    folder = root / "tiny-2-1"
+    letters = [(c, -3.0) for c in "abcdefghijklmnopqrstuvwxyz"]
+    special = [(name, 0.0) for name in ("<s>", "<pad>", "</s>", "<unk>")]
+    tokenizer = XLMRobertaTokenizerFast(vocab=[*special, ("\u2581", -2.0), *letters])
+    tokenizer.save_pretrained(folder / "tokenizer")
+    tower = MultilingualCLIP(
+        MCLIPConfig(
+            numDims=WIDTH,
+            transformerDimensions=WIDTH,
+            transformerDimSize=WIDTH,
+            imageDimSize=WIDTH,
+            vocab_size=40,
+            hidden_size=WIDTH,
+            intermediate_size=2 * WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=96,
+        )
+    )
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        in_channels=4,
+        out_channels=8,
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        norm_num_groups=8,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=16,
+        addition_embed_type="text_image",
+        addition_embed_type_num_heads=2,
+        encoder_hid_dim=WIDTH,
+        encoder_hid_dim_type="text_image_proj",
+        resnet_time_scale_shift="scale_shift",
+    )
+    scheduler = DDIMScheduler(
+        beta_schedule="linear", beta_start=0.00085, beta_end=0.012, clip_sample=False
+    )
+    parts = {"text_encoder": tower, "unet": unet, "movq": _movq(), "scheduler": scheduler}
+    components = {"tokenizer": ("transformers", "XLMRobertaTokenizerFast")}
+    for name, part in parts.items():
+        part.save_pretrained(folder / name)
+        components[name] = ("diffusers", type(part).__name__)
+    components["text_encoder"] = ("kandinsky", "MultilingualCLIP")
+    _index(folder, "KandinskyPipeline", components)
+    return folder

@@ -18,6 +18,10 @@ from ..stages import StageModels
 Build = Callable[[Path, Mapping[str, Any], Options], StageModels]
 
 _MODULE_OF_PIPELINE = {
+    "KandinskyPriorPipeline": "kandinsky21",
+    "KandinskyPipeline": "kandinsky21",
+    "KandinskyImg2ImgPipeline": "kandinsky21",
+    "KandinskyInpaintPipeline": "kandinsky21",
     "StableUnCLIPPipeline": "stable_unclip",
     "StableUnCLIPImg2ImgPipeline": "stable_unclip",
     "StableDiffusionImageVariationPipeline": "image_variations",

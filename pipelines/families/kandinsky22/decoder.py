@@ -74,6 +74,10 @@ class KandinskyDecoder(DiffusionDecoder):
         beside = self._beside(begun)
         rows = condition["image_embeds"].to(device, dtype)
         given = {"image_embeds": rows}
+        states = condition.get("encoder_hidden_states")
+        if states is not None:
+            states = states.to(device, dtype)
+            given["text_embeds"] = condition["text_embeds"].to(device, dtype)
         if (hint := condition["hint"]) is not None:
             given["hint"] = hint.to(device, dtype).repeat(len(rows) // len(hint), 1, 1, 1)
 
@@ -81,7 +85,7 @@ class KandinskyDecoder(DiffusionDecoder):
             if beside is not None:
                 x = torch.cat([x, beside.repeat(len(x) // len(beside), 1, 1, 1)], dim=1)
             output: Tensor = model(
-                x.to(dtype), t, encoder_hidden_states=None, added_cond_kwargs=given
+                x.to(dtype), t, encoder_hidden_states=states, added_cond_kwargs=given
             ).sample
             return output[:, :outputs]
 
@@ -106,13 +110,19 @@ class KandinskyDecoder(DiffusionDecoder):
                 "Decode: this decoder draws after a depth map; wire one to hint, or load the "
                 "plain decoder."
             )
-        if drawing.text is not None or drawing.noise_level:
-            unused = "text_embed" if drawing.text is not None else "noise_level"
+        unused = "noise_level" if drawing.noise_level else None
+        if drawing.text is not None and not self._sees_text:
+            unused = "text_embed"
+        if unused:
             warnings.warn(
                 f"This decoder sees nothing but the image embedding; {unused} has no effect.",
                 UnclipWarning,
                 stacklevel=3,
             )
+
+    @property
+    def _sees_text(self) -> bool:
+        return False
 
     @property
     def _multiple(self) -> int:

@@ -1,0 +1,149 @@
+"""Kandinsky 2.1: as 2.2, with a decoder that sees the prompt, too.
+
+The prior lives in OpenAI's ViT-L/14; the decoder reads the prompt by a text encoder of its own,
+a multilingual CLIP that diffusers carries, so no code from the model's repository is run. Text
+to image does what diffusers' ``KandinskyPriorPipeline`` and ``KandinskyPipeline`` do, to the
+bit; image to image starts at the sampler's own timestep, where ``KandinskyImg2ImgPipeline`` has
+a formula.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..autoencoder import Autoencoder
+from ..components import Component, Options, read_json
+from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
+from ..errors import ModelError, UnclipError
+from ..spaces import VIT_L
+from ..stages import Drawing, MissingStage, StageModels
+from . import kandinsky22
+from .diffusion import Condition
+from .kandinsky22.decoder import KandinskyDecoder
+
+PRIOR_PIPELINE = "KandinskyPriorPipeline"
+TOKENS = 77
+
+
+def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
+    """Open a prior folder, or a decoder folder with the prior that lies beside it."""
+    if index["_class_name"] == PRIOR_PIPELINE:
+        # Laid out as 2.2's.
+        return kandinsky22.build(folder, {"_class_name": "KandinskyV22PriorPipeline"}, options)
+    beside = folder.with_name(re.sub(r"(-inpaint)?$", "-prior", folder.name))
+    missing = MissingStage("prior", folder.name)
+    stages = StageModels(missing, missing, MissingStage("image encoder", folder.name), missing)
+    space = VIT_L
+    if (beside / "model_index.json").is_file():
+        stages = build(beside, read_json(beside / "model_index.json"), options)
+        space = stages.prior.space
+
+    def component(role: str, class_name: str) -> Component:
+        return Component(folder / role, class_name, options)
+
+    decoder = Kandinsky21Decoder(
+        component("unet", "UNet2DConditionModel"),
+        Autoencoder(component("movq", "VQModel")),
+        folder / "scheduler",
+        space,
+        stages.image_encoder,
+        MultilingualTower(component("text_encoder", "MultilingualCLIP"), folder / "tokenizer"),
+    )
+    return StageModels(stages.text_encoder, stages.prior, stages.image_encoder, decoder)
+
+
+class MultilingualTower:
+    """The decoder's own reader of prompts (XLM-RoBERTa)."""
+
+    def __init__(self, tower: Component, tokenizer: Path):
+        self._tower = tower
+        self._folder = tokenizer
+        width = int(tower.config.get("imageDimSize") or tower.config.get("numDims", 768))
+        self.space = EmbeddingSpace("kandinsky-2-1-prompt", "Kandinsky 2.1's prompts", width)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        import transformers
+
+        # Its stubs name the class only by its newer name.
+        fast: Any = getattr(transformers, "XLMRobertaTokenizerFast")  # noqa: B009
+        try:
+            return fast.from_pretrained(str(self._folder), local_files_only=True)
+        # The tokenizers library raises plain Exception for a corrupt file.
+        except Exception as error:
+            raise ModelError(f"{self._folder} holds no XLM-R tokenizer: {error}") from error
+
+    @torch.inference_mode()
+    def encode(self, prompts: Sequence[str]) -> TextEmbedding:
+        """Pooled vectors and token states of prompts."""
+        inputs = self._tokenizer(
+            list(prompts),
+            padding="max_length",
+            truncation=True,
+            max_length=TOKENS,
+            return_attention_mask=True,
+            return_tensors="pt",
+        )
+        model, device = self._tower.model, self._tower.device
+        pooled, tokens = model(
+            input_ids=inputs.input_ids.to(device), attention_mask=inputs.attention_mask.to(device)
+        )
+        return TextEmbedding(
+            pooled.float().cpu(),
+            tokens.float().cpu(),
+            inputs.attention_mask.bool(),
+            self.space,
+            tuple(prompts),
+        )
+
+
+class Kandinsky21Decoder(KandinskyDecoder):
+    """p(y | z, x): the UNet sees the embedding and the prompt."""
+
+    def __init__(
+        self,
+        unet: Component,
+        movq: Autoencoder,
+        scheduler: Path,
+        space: EmbeddingSpace,
+        image_encoder: Any,
+        prompts: MultilingualTower,
+    ):
+        super().__init__(unet, movq, scheduler, space, image_encoder)
+        self._prompts = prompts
+
+    def _condition(
+        self,
+        image: ImageEmbedding,
+        negative: ImageEmbedding | None,
+        drawing: Drawing,
+        sources: Sequence[torch.Generator],
+    ) -> Condition:
+        """Embeddings and prompts; without a text the prompt is empty."""
+        count = len(image)
+        prompts = drawing.text.prompts if drawing.text is not None else ("",)
+        if paired_size("Decode", count, len(prompts)) != count:
+            raise UnclipError(
+                f"Decode: {len(prompts)} prompts do not pair with {count} embeddings."
+            )
+        if len(prompts) != count:
+            prompts = prompts * count
+        parts = [self._prompts.encode(prompts)]
+        if drawing.guidance_scale > 1:
+            parts.insert(0, self._prompts.encode([""] * count))
+        pooled, tokens = (
+            torch.cat([getattr(part, name) for part in parts]).repeat_interleave(drawing.count, 0)
+            for name in ("pooled", "tokens")
+        )
+        condition = super()._condition(image, negative, drawing, sources)
+        return condition | {"text_embeds": pooled, "encoder_hidden_states": tokens}
+
+    @property
+    def _sees_text(self) -> bool:
+        return True
