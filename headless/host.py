@@ -69,11 +69,11 @@ class HeadlessHost:
         """A folder ``loras`` in each of them."""
         return [root / "loras" for root in self.model_roots()]
 
-    def progress(self) -> Progress:
+    def progress(self, unit: str = "steps") -> Progress:
         """A progress bar for the node that is running."""
         call = current_call.get()
         label = self.titles.get(call.node_id, call.node_id) if call is not None else "Sampling"
-        bar = ProgressBar(label, self._write) if self._stream is not None else None
+        bar = ProgressBar(label, self._write, unit) if self._stream is not None else None
 
         def advance(
             step: int, total: int, preview: Callable[[], Image.Image] | None = None
@@ -123,13 +123,14 @@ class HeadlessHost:
 
 
 class ProgressBar:
-    """Steps, rate and time of one sampling loop.
+    """Steps, rate and time of one sampling loop or download.
 
     On a terminal the line is redrawn; elsewhere one line is written at the end.
     """
 
-    def __init__(self, label: str, write: Callable[[str, str], None]) -> None:
+    def __init__(self, label: str, write: Callable[[str, str], None], unit: str = "steps") -> None:
         self._label = label
+        self._unit = unit
         self._write = write
         self._start = time.perf_counter()
 
@@ -138,11 +139,11 @@ class ProgressBar:
         if step == 0:
             self._start = time.perf_counter()
         seconds = time.perf_counter() - self._start
-        rate = f"{step / seconds:.1f} steps/s" if step and seconds else "starting"
+        rate = f"{step / seconds:.1f} {self._unit}/s" if step and seconds else "starting"
         if live:
             filled = BAR_WIDTH * step // max(total, 1)
             bar = "#" * filled + "." * (BAR_WIDTH - filled)
             line = f"{self._label} [{bar}] {step}/{total}  {rate}  {seconds:.1f} s"
             self._write(f"\r{line}\x1b[K", "\n" if step >= total else "")
         elif step >= total:
-            self._write(f"{self._label}: {total} steps in {seconds:.1f} s ({rate})", "\n")
+            self._write(f"{self._label}: {total} {self._unit} in {seconds:.1f} s ({rate})", "\n")

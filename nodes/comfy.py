@@ -49,7 +49,7 @@ class ComfyHost:
         """models/loras, extra paths included."""
         return [Path(path) for path in folder_paths.get_folder_paths("loras")]
 
-    def progress(self) -> Progress:
+    def progress(self, unit: str = "steps") -> Progress:
         """The progress bar on the running node, with a preview some times a second.
 
         Advancing it raises ComfyUI's own exception when the person pressed cancel.

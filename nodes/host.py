@@ -29,8 +29,8 @@ class Host(Protocol):
         """Folders searched for LoRA files."""
         ...
 
-    def progress(self) -> Progress | None:
-        """Progress of the node now running."""
+    def progress(self, unit: str = "steps") -> Progress | None:
+        """Progress of the node now running, counted in ``unit``."""
         ...
 
     def device(self) -> str:
@@ -74,7 +74,7 @@ class PlainHost:
         """A folder ``loras`` in each of them."""
         return [root / "loras" for root in self.model_roots()]
 
-    def progress(self) -> None:
+    def progress(self, unit: str = "steps") -> None:
         """No progress is shown."""
 
     def device(self) -> str:

@@ -133,6 +133,6 @@ def load_from_hub(
         repository.strip(),
         revision.strip() or "main",
         half=number.itemsize == 2,
-        progress=host.current().progress(),
+        progress=host.current().progress("MB"),
     )
     return _opened(folder, options)

@@ -62,6 +62,8 @@ class Hub:
         path = request.path.split("?")[0]
         if path.startswith("/api/models/"):
             return self._information(request, path)
+        if "/resolve/" not in path:  # clients ask for more than they need
+            return self._send(request, 404, {"error": "not found"})
         name = path.split("/resolve/")[1].split("/", 1)[1]
         data = (self.folder / name).read_bytes()
         tag = hashlib.sha256(data).hexdigest()
@@ -98,9 +100,13 @@ class Hub:
             status, headers = 404, {"X-Error-Code": "RepoNotFound"}
         elif revision not in ("main", COMMIT):
             status, headers = 404, {"X-Error-Code": "RevisionNotFound"}
-        text = json.dumps(answer if status == 200 else {"error": "not found"}).encode()
+        content = answer if status == 200 else {"error": "not found"}
+        return self._send(request, status, content, headers)
+
+    def _send(self, request, status, content, headers=()):
+        text = json.dumps(content).encode()
         request.send_response(status)
-        for key, value in headers.items():
+        for key, value in dict(headers).items():
             request.send_header(key, value)
         request.send_header("Content-Type", "application/json")
         request.send_header("Content-Length", str(len(text)))
