@@ -89,7 +89,9 @@ def rows(pictures: Sequence[Image.Image], edge: int) -> Image.Image:
     canvas = Image.new("RGB", size, "white")
     for i, picture in enumerate(pictures):
         small = ImageOps.pad(picture.convert("RGB"), (edge, edge), color="white")
-        canvas.paste(small, (i % columns * step, i // columns * step))
+        # White pictures on a white page want an edge.
+        framed = ImageOps.expand(ImageOps.crop(small, 1), 1, "#ccc")
+        canvas.paste(framed, (i % columns * step, i // columns * step))
     return canvas
 
 
