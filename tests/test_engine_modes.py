@@ -1,4 +1,4 @@
-"""Image to image, inpainting, depth and emb2emb: equal to diffusers, and what they promise."""
+"""Image to image, inpainting and depth: what they promise and refuse."""
 
 import pytest
 import torch
@@ -6,19 +6,12 @@ from tiny import WIDTH, write_controlnet_decoder, write_inpainting_decoder
 from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
-from unclip_graph.pipelines.images import to_pil
 from unclip_graph.pipelines.inpainting import kept_latents
 from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.randomness import generators
 
 CPU = Options(device="cpu", dtype="float32")
 STEPS = 5
-SETTINGS = {"num_inference_steps": STEPS, "guidance_scale": 3.0, "output_type": "np"}
-
-
-def quiet(pipeline):
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
 
 
 @pytest.fixture(scope="module")
@@ -45,130 +38,6 @@ def embeds(space, count, seed=0):
     draw = generators(seed, 1)[0]
     image, null = (torch.randn(count, WIDTH, generator=draw) for _ in range(2))
     return ImageEmbedding(image, space), ImageEmbedding(null, space)
-
-
-@pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("strength", [0.4, 1.0])
-def test_image_to_image_equals_the_reference(plain, tiny_pair, count, strength):
-    from diffusers import KandinskyV22Img2ImgPipeline
-
-    image, null = embeds(plain.decoder.space, count)
-    start = pictures(count)
-    expected = quiet(KandinskyV22Img2ImgPipeline.from_pretrained(tiny_pair[1]))(
-        image_embeds=image.vectors,
-        negative_image_embeds=null.vectors,
-        image=to_pil(start),
-        strength=strength,
-        height=16,
-        width=16,
-        generator=generators(3, count),
-        **SETTINGS,
-    ).images
-    ours = plain.decoder.decode(
-        image,
-        null,
-        init_image=start,
-        strength=strength,
-        steps=STEPS,
-        guidance_scale=3.0,
-        generators=generators(3, count),
-    )
-    assert ours.equal(torch.from_numpy(expected))
-
-
-def square_mask(edge=16):
-    mask = torch.zeros(1, edge, edge)
-    mask[:, 4:10, 6:12] = 1
-    return mask
-
-
-def test_inpainting_decoder_equals_the_reference(folders):
-    from diffusers import KandinskyV22InpaintPipeline
-
-    decoder = load_model(folders["inpaint"], CPU).decoder
-    image, null = embeds(decoder.space, 1)
-    start, mask = pictures(1), square_mask()
-    expected = quiet(KandinskyV22InpaintPipeline.from_pretrained(folders["inpaint"]))(
-        image_embeds=image.vectors,
-        negative_image_embeds=null.vectors,
-        image=to_pil(start),
-        mask_image=to_pil(mask[..., None]),
-        height=16,
-        width=16,
-        generator=generators(3, 1),
-        **SETTINGS,
-    ).images
-    ours = decoder.decode(
-        image,
-        null,
-        init_image=start,
-        mask=mask,
-        strength=1.0,
-        steps=STEPS,
-        guidance_scale=3.0,
-        generators=generators(3, 1),
-    )
-    assert ours.equal(torch.from_numpy(expected))
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_depth_decoder_equals_the_reference(folders, count):
-    from diffusers import KandinskyV22ControlnetPipeline
-
-    decoder = load_model(folders["depth"], CPU).decoder
-    image, null = embeds(decoder.space, count)
-    depth = pictures(count, edge=64)  # eight pixels to a latent
-    expected = quiet(KandinskyV22ControlnetPipeline.from_pretrained(folders["depth"]))(
-        image_embeds=image.vectors,
-        negative_image_embeds=null.vectors,
-        hint=depth.permute(0, 3, 1, 2),
-        height=16,
-        width=16,
-        generator=generators(3, count),
-        **SETTINGS,
-    ).images
-    ours = decoder.decode(
-        image,
-        null,
-        hint=depth,
-        steps=STEPS,
-        guidance_scale=3.0,
-        generators=generators(3, count),
-    )
-    assert ours.equal(torch.from_numpy(expected))
-
-
-@pytest.mark.parametrize("negative", [False, True])
-@pytest.mark.parametrize("strength", [0.4, 1.0])
-def test_refining_an_embedding_equals_the_reference(plain, tiny_pair, strength, negative):
-    from diffusers import KandinskyV22PriorEmb2EmbPipeline
-
-    pipeline = quiet(KandinskyV22PriorEmb2EmbPipeline.from_pretrained(tiny_pair[0]))
-    image, _ = embeds(plain.prior.space, 1)
-    # The reference noises the embedding as it is; standardise it there, as we do inside.
-    standard = (image.vectors - pipeline.prior.clip_mean) / pipeline.prior.clip_std
-    draws = 2 if negative else 1
-    expected = pipeline(
-        "red",
-        image=standard.detach(),
-        strength=strength,
-        negative_prompt="green" if negative else None,
-        num_inference_steps=STEPS,
-        guidance_scale=3.0,
-        generator=generators(5, draws),
-    )
-    texts = plain.text_encoder.encode(["red", "green"] if negative else ["red"])
-    ours, null = plain.prior.sample(
-        texts[:1],
-        texts[1:] if negative else None,
-        image=image,
-        strength=strength,
-        steps=STEPS,
-        guidance_scale=3.0,
-        generators=generators(5, draws),
-    )
-    assert ours.vectors.equal(expected.image_embeds)
-    assert null.vectors.equal(expected.negative_image_embeds)
 
 
 def test_strength_nought_keeps_the_picture_and_the_embedding(plain):

@@ -331,3 +331,28 @@ def write_kandinsky21(root: Path) -> Path:
     components["text_encoder"] = ("kandinsky", "MultilingualCLIP")
     _index(folder, "KandinskyPipeline", components)
     return folder
+
+
+def kandinsky21_pipelines(folder: Path):
+    """diffusers' pipelines, put together from their parts."""
+    from diffusers import (
+        DDIMScheduler,
+        KandinskyPipeline,
+        KandinskyPriorPipeline,
+        UNet2DConditionModel,
+        VQModel,
+    )
+    from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
+    from transformers import XLMRobertaTokenizerFast
+
+    decoder = KandinskyPipeline(
+        text_encoder=MultilingualCLIP.from_pretrained(folder / "text_encoder").eval(),
+        tokenizer=XLMRobertaTokenizerFast.from_pretrained(folder / "tokenizer"),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet"),
+        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
+        movq=VQModel.from_pretrained(folder / "movq"),
+    )
+    prior = KandinskyPriorPipeline.from_pretrained(folder.with_name("tiny-2-1-prior"))
+    for pipeline in (prior, decoder):
+        pipeline.set_progress_bar_config(disable=True)
+    return prior, decoder
