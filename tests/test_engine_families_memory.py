@@ -7,7 +7,12 @@ import torch
 from safetensors.torch import load_file
 from test_lora import trained, write
 from tiny import write_combined
-from tiny_families import write_image_variations, write_karlo, write_stable_unclip
+from tiny_families import (
+    write_image_variations,
+    write_kandinsky21,
+    write_karlo,
+    write_stable_unclip,
+)
 from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.lora import apply
@@ -15,6 +20,7 @@ from unclip_graph.pipelines.memory import DeviceMemory
 
 WRITERS = {
     "kandinsky": write_combined,
+    "kandinsky 2.1": write_kandinsky21,
     "karlo": write_karlo,
     "stable unclip": lambda folder: write_stable_unclip(folder, from_text=True),
     "stable unclip from a picture": lambda folder: write_stable_unclip(folder, from_text=False),
