@@ -44,6 +44,8 @@ BATCH = 16
 AMOUNT, GUIDANCE = 0.45, 2.0
 # DALL·E 2 inverts by plain DDIM and turns by 0.25 to 0.5.
 PAPER_AMOUNT, PAPER_GUIDANCE = 0.4, 3.0
+# A difference between pictures acts more strongly than one between prompts.
+PRIOR_AMOUNT = 0.25
 FRAMES = 16
 _SHAPES = tuple(shape for shape, _ in HELD_OUT)
 _COLOURS = tuple(dict.fromkeys(colour for _, colour in HELD_OUT))
@@ -191,7 +193,7 @@ def edits(model: UnCLIP, edited: Edited, quick: bool) -> list[Result]:
     peers["plain DDIM"] = (by_text(model, PAPER_AMOUNT), edited.plain, PAPER_GUIDANCE)
     if not quick:
         peers["fresh noise"] = (by_text(model, AMOUNT), None, GUIDANCE)
-        peers["prior's space"] = (by_prior(model, AMOUNT), edited.exact, GUIDANCE)
+        peers["prior's space"] = (by_prior(model, PRIOR_AMOUNT), edited.exact, GUIDANCE)
     results = [
         at_least("text diff, inverted: attribute reached", ours["reached"], 0.80),
         at_least("text diff, inverted: others kept", ours["kept"], 0.75),
