@@ -33,8 +33,6 @@ a CPU, with the same list of generators. The tests assert the same bounds.
 Karlo's enlarged pictures differ because the small ones travel as 0..1 instead of -1..1, which
 rounds their last bit; networks with random weights amplify that. Prior refine standardises the
 embedding before it is noised, which the reference leaves out; it is given standardised ones here.
-Kandinsky 2.1's image to image starts at the sampler's own timestep, where its pipeline has a
-formula of its own; inpainting with Kandinsky 2.1 is not checked.
 
 | family | mode | diffusers' pipeline | largest difference | bound |
 |---|---|---|---|---|

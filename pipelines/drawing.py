@@ -15,7 +15,7 @@ from .errors import UnclipError
 from .progress import Progress
 from .randomness import generators as seeded
 from .randomness import noise
-from .sampling import begin, first_step, sample
+from .sampling import Noised, begin, first_step, sample
 from .stages import Drawing
 
 if TYPE_CHECKING:
@@ -106,17 +106,23 @@ def denoise(
     sources: Sequence[torch.Generator],
     progress: Progress | None,
     preview: Callable[[Tensor], Image] | None,
+    noised: Noised | None = None,
+    put_back: bool = True,
 ) -> Tensor:
-    """Samples [N, C, h, w] from a start, with what is kept put back after each step."""
+    """Samples [N, C, h, w] from a start, with what is kept put back after each step.
+
+    ``noised`` replaces how :func:`.sampling.begin` adds noise to a picture; without ``put_back``
+    the network alone is trusted to keep what it sees.
+    """
     # Within a mask at full strength nothing of the picture is left to start from.
     from_nothing = begun.kept is not None and begun.first == 0
     after = None
-    if begun.clean is not None and begun.kept is not None:
+    if put_back and begun.clean is not None and begun.kept is not None:
         after = partial(inpainting.keep, scheduler, begun.clean, begun.noise, begun.kept)
     return sample(
         predict,
         scheduler,
-        begin(scheduler, begun.noise, None if from_nothing else begun.clean, begun.first),
+        begin(scheduler, begun.noise, None if from_nothing else begun.clean, begun.first, noised),
         guidance_scale=drawing.guidance_scale,
         generators=sources,
         progress=progress,

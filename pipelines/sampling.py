@@ -16,6 +16,9 @@ from .progress import Progress
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+# From (clean, noise, timesteps) to a noisy sample, as a scheduler's add_noise.
+Noised = Callable[[Tensor, Tensor, Tensor], Tensor]
+
 
 def guided(output: Tensor, scale: float, channels: int) -> Tensor:
     """Classifier-free guidance (Ho & Salimans 2022, https://arxiv.org/abs/2207.12598).
@@ -34,7 +37,13 @@ def first_step(steps: int, strength: float) -> int:
     return steps - int(steps * strength)
 
 
-def begin(scheduler: Any, noise: Tensor, clean: Tensor | None = None, first: int = 0) -> Tensor:
+def begin(
+    scheduler: Any,
+    noise: Tensor,
+    clean: Tensor | None = None,
+    first: int = 0,
+    noised: Noised | None = None,
+) -> Tensor:
     """The noisy sample that step ``first`` sees: of ``clean``, or of nothing.
 
     Args:
@@ -42,6 +51,7 @@ def begin(scheduler: Any, noise: Tensor, clean: Tensor | None = None, first: int
         noise: standard normal [B, C, ...].
         clean: what to start from, of the same shape.
         first: the step to begin with; past the last one nothing is left to denoise.
+        noised: adds the noise instead of the scheduler.
     """
     if clean is None:
         start: Tensor = noise * scheduler.init_noise_sigma
@@ -52,7 +62,7 @@ def begin(scheduler: Any, noise: Tensor, clean: Tensor | None = None, first: int
         # Else it would look its place up by timestep, which some repeat.
         scheduler.set_begin_index(first)
     level = scheduler.timesteps[first : first + 1].repeat(len(clean))
-    start = scheduler.add_noise(clean, noise, level)
+    start = (noised or scheduler.add_noise)(clean, noise, level)
     return start
 
 

@@ -270,11 +270,8 @@ def write_image_variations(folder: Path) -> Path:
 
 
 def write_kandinsky21(root: Path) -> Path:
-    """Kandinsky 2.1: a decoder folder, and its prior beside it."""
-    from diffusers import DDIMScheduler, UNet2DConditionModel
-    from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
-    from tiny import _movq, write_pair
-    from transformers import XLMRobertaTokenizerFast
+    """Kandinsky 2.1: a decoder folder; beside it its prior, and an inpainting decoder."""
+    from tiny import write_pair
 
     torch.manual_seed(0)
     prior, _ = write_pair(root)
@@ -283,7 +280,16 @@ def write_kandinsky21(root: Path) -> Path:
     (prior / "model_index.json").write_text(
         json.dumps(index | {"_class_name": "KandinskyPriorPipeline"})
     )
-    folder = root / "tiny-2-1"
+    _write_decoder21(root / "tiny-2-1-inpaint", "KandinskyInpaintPipeline", in_channels=9)
+    return _write_decoder21(root / "tiny-2-1", "KandinskyPipeline", in_channels=4)
+
+
+def _write_decoder21(folder: Path, pipeline: str, in_channels: int) -> Path:
+    from diffusers import DDIMScheduler, UNet2DConditionModel
+    from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
+    from tiny import _movq
+    from transformers import XLMRobertaTokenizerFast
+
     letters = [(c, -3.0) for c in "abcdefghijklmnopqrstuvwxyz"]
     special = [(name, 0.0) for name in ("<s>", "<pad>", "</s>", "<unk>")]
     tokenizer = XLMRobertaTokenizerFast(vocab=[*special, ("\u2581", -2.0), *letters])
@@ -304,7 +310,7 @@ def write_kandinsky21(root: Path) -> Path:
     )
     unet = UNet2DConditionModel(
         sample_size=8,
-        in_channels=4,
+        in_channels=in_channels,
         out_channels=8,
         down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
         mid_block_type="UNetMidBlock2DSimpleCrossAttn",
@@ -329,30 +335,22 @@ def write_kandinsky21(root: Path) -> Path:
         part.save_pretrained(folder / name)
         components[name] = ("diffusers", type(part).__name__)
     components["text_encoder"] = ("kandinsky", "MultilingualCLIP")
-    _index(folder, "KandinskyPipeline", components)
+    _index(folder, pipeline, components)
     return folder
 
 
-def kandinsky21_pipelines(folder: Path):
-    """diffusers' pipelines, put together from their parts."""
-    from diffusers import (
-        DDIMScheduler,
-        KandinskyPipeline,
-        KandinskyPriorPipeline,
-        UNet2DConditionModel,
-        VQModel,
-    )
+def kandinsky21_pipeline(name: str, folder: Path):
+    """A pipeline of diffusers that draws with a decoder folder, put together from its parts."""
+    import diffusers
     from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
     from transformers import XLMRobertaTokenizerFast
 
-    decoder = KandinskyPipeline(
+    pipeline = getattr(diffusers, name)(
         text_encoder=MultilingualCLIP.from_pretrained(folder / "text_encoder").eval(),
         tokenizer=XLMRobertaTokenizerFast.from_pretrained(folder / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet"),
-        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
-        movq=VQModel.from_pretrained(folder / "movq"),
+        unet=diffusers.UNet2DConditionModel.from_pretrained(folder / "unet"),
+        scheduler=diffusers.DDIMScheduler.from_pretrained(folder / "scheduler"),
+        movq=diffusers.VQModel.from_pretrained(folder / "movq"),
     )
-    prior = KandinskyPriorPipeline.from_pretrained(folder.with_name("tiny-2-1-prior"))
-    for pipeline in (prior, decoder):
-        pipeline.set_progress_bar_config(disable=True)
-    return prior, decoder
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline

@@ -20,6 +20,7 @@ from ..inversion import invert
 from ..progress import Progress
 from ..randomness import generators as seeded
 from ..randomness import noise
+from ..sampling import Noised
 from ..schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
 from ..stages import Drawing
 
@@ -110,7 +111,17 @@ class DiffusionDecoder:
         )
         outputs = self._channels * (2 if learned_variance(sampler) else 1)
         predict = self._predictor(condition, outputs, begun)
-        samples = denoise(drawing, sampler, predict, begun, sources, progress, self._preview)
+        samples = denoise(
+            drawing,
+            sampler,
+            predict,
+            begun,
+            sources,
+            progress,
+            self._preview,
+            self._start_noised(drawing),
+            self._puts_back,
+        )
         return self._decode(samples)
 
     def upscale(self, images: Tensor, **settings: Any) -> Tensor:
@@ -179,6 +190,15 @@ class DiffusionDecoder:
                 "Decode: this decoder takes no hint. Load a ControlNet decoder "
                 "(kandinsky-2-2-controlnet-depth), or unplug the hint."
             )
+
+    def _start_noised(self, drawing: Drawing) -> Noised | None:
+        """What adds the noise to a picture to begin with; None is the sampler."""
+        return None
+
+    @property
+    def _puts_back(self) -> bool:
+        """Whether what is kept is put back after each step."""
+        return True
 
     @property
     def _schedule(self) -> dict[str, Any]:

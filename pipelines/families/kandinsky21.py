@@ -1,26 +1,26 @@
 """Kandinsky 2.1: as 2.2, with a decoder that sees the prompt, too.
 
 The prior lives in OpenAI's ViT-L/14; the decoder reads the prompt by a text encoder of its own,
-a multilingual CLIP that diffusers carries, so no code from the model's repository is run. Text
-to image does what diffusers' ``KandinskyPriorPipeline`` and ``KandinskyPipeline`` do, to the
-bit; image to image starts at the sampler's own timestep, where ``KandinskyImg2ImgPipeline`` has
-a formula.
+a multilingual CLIP that diffusers carries, so no code from the model's repository is run. Each
+mode does what diffusers' ``KandinskyPriorPipeline``, ``KandinskyPipeline``,
+``KandinskyImg2ImgPipeline`` and ``KandinskyInpaintPipeline`` do, to the bit.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..autoencoder import Autoencoder
 from ..components import Component, Options, read_json
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
 from ..errors import ModelError, UnclipError
+from ..sampling import Noised
 from ..spaces import VIT_L
 from ..stages import Drawing, MissingStage, StageModels
 from . import kandinsky22
@@ -29,6 +29,8 @@ from .kandinsky22.decoder import KandinskyDecoder
 
 PRIOR_PIPELINE = "KandinskyPriorPipeline"
 TOKENS = 77
+# The noise that a picture to begin with gets: linear betas, which are not the sampler's.
+FIRST_BETA, LAST_BETA, LEVELS = 0.0001, 0.02, 1000
 
 
 def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
@@ -36,7 +38,7 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
     if index["_class_name"] == PRIOR_PIPELINE:
         # Laid out as 2.2's.
         return kandinsky22.build(folder, {"_class_name": "KandinskyV22PriorPipeline"}, options)
-    beside = folder.with_name(re.sub(r"(-inpaint)?$", "-prior", folder.name))
+    beside = folder.with_name(f"{folder.name.removesuffix('-inpaint')}-prior")
     missing = MissingStage("prior", folder.name)
     stages = StageModels(missing, missing, MissingStage("image encoder", folder.name), missing)
     space = VIT_L
@@ -44,11 +46,11 @@ def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageMode
         stages = build(beside, read_json(beside / "model_index.json"), options)
         space = stages.prior.space
 
-    def component(role: str, class_name: str) -> Component:
-        return Component(folder / role, class_name, options)
+    def component(role: str, class_name: str, **expected: Any) -> Component:
+        return Component(folder / role, class_name, options, **expected)
 
     decoder = Kandinsky21Decoder(
-        component("unet", "UNet2DConditionModel"),
+        component("unet", "UNet2DConditionModel", addition_embed_type="text_image"),
         Autoencoder(component("movq", "VQModel")),
         folder / "scheduler",
         space,
@@ -143,6 +145,22 @@ class Kandinsky21Decoder(KandinskyDecoder):
         )
         condition = super()._condition(image, negative, drawing, sources)
         return condition | {"text_embeds": pooled, "encoder_hidden_states": tokens}
+
+    def _start_noised(self, drawing: Drawing) -> Noised:
+        """To a level that the strength alone decides, by a formula of the published pipeline."""
+        betas = torch.linspace(FIRST_BETA, LAST_BETA, LEVELS)
+        kept = torch.cumprod(1 - betas, dim=0)[max(int(LEVELS * drawing.strength) - 2, 0)]
+
+        def noised(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+            level = kept.to(clean.device)
+            return level**0.5 * clean + (1 - level) ** 0.5 * noise
+
+        return noised
+
+    @property
+    def _puts_back(self) -> bool:
+        """The published pipeline leaves inpainting to the UNet that sees what is kept."""
+        return not self._sees_kept
 
     @property
     def _sees_text(self) -> bool:

@@ -91,9 +91,14 @@ class KandinskyDecoder(DiffusionDecoder):
 
         return predict
 
+    @property
+    def _sees_kept(self) -> bool:
+        """Whether the UNet was trained for inpainting."""
+        return bool(self._unet.config["in_channels"] == 2 * self._channels + 1)
+
     def _beside(self, begun: Start) -> Tensor | None:
         """What an inpainting UNet sees beside x: kept latents, and which they are."""
-        if self._unet.config["in_channels"] != 2 * self._channels + 1:
+        if not self._sees_kept:
             return None
         if begun.clean is None or begun.kept is None:
             # Without a picture and a mask nothing is kept.
