@@ -1,5 +1,5 @@
 """The MoVQ stage: a small VQModel with spatial normalisation (Zheng et al. 2022,
-https://arxiv.org/abs/2209.09002) that maps 64x64 pictures to 16x16x4 latents and back.
+https://arxiv.org/abs/2209.09002) that maps 128x128 pictures to 16x16x4 latents and back.
 
 Kandinsky decodes without the codebook (``force_not_quantize``) and applies no latent
 scale, so the direct path is what is trained, with a little noise on the latents to keep
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from .data import SceneSource, pixels
 from .loop import Setting
+from .scenes import CANVAS, IMAGE_SIZE
 
 LATENT_CHANNELS = 4
 LATENT_NOISE = 0.05
@@ -29,9 +30,9 @@ LATENT_NOISE = 0.05
 def autoencoder() -> Any:
     """The untrained model; spatial normalisation wants channels in multiples of 32."""
     return VQModel(
-        block_out_channels=(32, 32, 64),
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(32, 32, 32, 64),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
         vq_embed_dim=LATENT_CHANNELS,
@@ -39,7 +40,7 @@ def autoencoder() -> Any:
         norm_num_groups=8,
         norm_type="spatial",
         mid_block_add_attention=False,
-        sample_size=64,
+        sample_size=IMAGE_SIZE,
     )
 
 
@@ -83,7 +84,7 @@ class AutoencoderStage:
     learning_rate = 2e-3
     batch = 32
     ema_decay = 0.995
-    crop = 32
+    crop = 64
     crop_until = 0.65  # of the budget: a crop costs a quarter and holds most of an object
 
     def __init__(self, setting: Setting):
@@ -111,8 +112,9 @@ class AutoencoderStage:
         batch = self.source.scenes(self.batch)
         pictures = pixels(batch, self.device)
         side = self.crop
-        inside = self.source.rng.uniform(8, side - 8, (self.batch, 2))
-        corner = (batch.geometry[:, 0, :2] - inside).round().astype(int)
+        inside = self.source.rng.uniform(side / 4, 3 * side / 4, (self.batch, 2))
+        centre = batch.geometry[:, 0, :2] * (IMAGE_SIZE / CANVAS)
+        corner = (centre - inside).round().astype(int)
         corner = corner.clip(0, pictures.shape[-1] - side)
         pairs = zip(pictures, corner, strict=True)
         return torch.stack([p[:, y : y + side, x : x + side] for p, (x, y) in pairs])

@@ -1,167 +1,58 @@
-"""English captions of scenes, with attributes left out and words varied.
+"""Captions of scenes in two languages, now and then mixed or with a word nobody taught.
 
-Captions are made of plain words and commas, so that a small tokenizer knows each word.
+The odd captions make the model take what it knows from a prompt and pass over the rest.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import re
 
-from .scenes import BACKGROUNDS, COLOURS, POSITIONS, SIZES, Scene, SceneObject
-from .shapes import SHAPES
+from . import chinese, english
+from .concepts import CONCEPTS, concept, is_concept
+from .scenes import Scene
 
-Words = dict[str, tuple[str, ...]]
-
-_SHAPE_WORDS: Words = {
-    "circle": ("disc", "round dot"),
-    "diamond": ("rhombus",),
-    "cross": ("plus sign",),
-    "ring": ("hoop",),
-    "crescent": ("crescent moon", "moon"),
-    "heart": ("heart shape",),
-    "star": ("five pointed star",),
-}
-_SIZE_WORDS: Words = {
-    "small": ("little", "tiny"),
-    "medium": ("medium sized", "middle sized"),
-    "large": ("big", "huge"),
-}
-_COLOUR_WORDS: Words = {"purple": ("violet",), "cyan": ("turquoise",)}
-_BACKGROUND_WORDS: Words = {
-    "gray": ("grey",),
-    "blue": ("light blue",),
-    "green": ("light green",),
-    "yellow": ("light yellow",),
-    "pink": ("light pink",),
-}
-_POSITION_PHRASES: Words = {
-    "top left": ("in the upper left", "in the top left corner"),
-    "top": ("in the upper middle", "at the top center"),
-    "top right": ("in the upper right", "in the top right corner"),
-    "left": ("in the middle left", "on the left side"),
-    "center": ("in the middle", "in the centre"),
-    "right": ("in the middle right", "on the right side"),
-    "bottom left": ("in the lower left", "in the bottom left corner"),
-    "bottom": ("in the lower middle", "at the bottom center"),
-    "bottom right": ("in the lower right", "in the bottom right corner"),
-}
-_CANONICAL_POSITION = {
-    position: f"at the {position}" if position in ("top", "bottom") else f"in the {position}"
-    for position in POSITIONS
-} | {"left": "on the left", "right": "on the right"}
-_NUMBERS = {2: "two", 3: "three"}
-
-
-def canonical(scene: Scene) -> str:
-    """The caption that states every attribute in the plainest order."""
-    things = " and ".join(
-        f"a {o.size} {o.colour} {o.shape} {_CANONICAL_POSITION[o.position]}" for o in scene.objects
-    )
-    return f"{things} on a {scene.background} background"
-
-
-def _vary(word: str, synonyms: Words, rng: random.Random) -> str:
-    if word in synonyms and rng.random() < 0.3:
-        return rng.choice(synonyms[word])
-    return word
-
-
-def _position(position: str, rng: random.Random) -> str:
-    if rng.random() < 0.3:
-        return rng.choice(_POSITION_PHRASES[position])
-    return _CANONICAL_POSITION[position]
-
-
-def _plural(noun: str) -> str:
-    return noun + ("es" if noun.endswith(("s", "x")) else "s")
-
-
-def _article(phrase: str) -> str:
-    return ("an " if phrase[0] in "aeiou" else "a ") + phrase
-
-
-def _noun(thing: SceneObject, rng: random.Random, keep: float, article: bool = True) -> str:
-    """Size, colour and shape of one object; each attribute stays with chance ``keep``."""
-    words = []
-    if rng.random() < keep:
-        words.append(_vary(thing.size, _SIZE_WORDS, rng))
-    if rng.random() < keep + (1 - keep) / 2:
-        words.append(_vary(thing.colour, _COLOUR_WORDS, rng))
-    shape = _vary(thing.shape, _SHAPE_WORDS, rng)
-    words.append(shape if rng.random() < keep + (1 - keep) / 2 else "shape")
-    phrase = " ".join(words)
-    return _article(phrase) if article else phrase
-
-
-def _background(scene: Scene, rng: random.Random) -> tuple[str, bool]:
-    """A phrase for the background and whether it must follow a comma."""
-    colour = _vary(scene.background, _BACKGROUND_WORDS, rng)
-    form = rng.random()
-    if form < 0.6:
-        return f"on {_article(colour)} background", False
-    if form < 0.85:
-        return f"on {colour}", False
-    return f"{colour} background", True
-
-
-def _relation(a: SceneObject, b: SceneObject, rng: random.Random) -> str:
-    """How a lies to b, along an axis in which they differ."""
-    (row_a, column_a), (row_b, column_b) = (divmod(POSITIONS.index(o.position), 3) for o in (a, b))
-    options = []
-    if column_a != column_b:
-        options.append("left of" if column_a < column_b else "right of")
-    if row_a != row_b:
-        options.append("above" if row_a < row_b else "below")
-    return rng.choice(options)
-
-
-def _is_group(scene: Scene) -> bool:
-    kinds = {(o.shape, o.colour, o.size) for o in scene.objects}
-    return len(scene.objects) > 1 and len(kinds) == 1
-
-
-def _things(scene: Scene, rng: random.Random, keep: float) -> str:
-    objects = scene.objects
-    if _is_group(scene) and rng.random() < 0.7:
-        noun = _plural(_noun(objects[0], rng, keep, article=False))
-        return f"{_NUMBERS[len(objects)]} {noun}"
-    if len(objects) == 2 and rng.random() < 0.4:
-        a, b = rng.sample(objects, 2)
-        return f"{_noun(a, rng, keep)} {_relation(a, b, rng)} {_noun(b, rng, keep)}"
-    parts = []
-    for thing in objects:
-        part = _noun(thing, rng, keep)
-        if rng.random() < keep:
-            part += " " + _position(thing.position, rng)
-        parts.append(part)
-    return " and ".join(parts)
+ENGLISH_SHARE = 0.6
+_MIXED = 0.03
+_STRANGE = 0.03
+_SPACED = 0.12  # some tokenizers take every Chinese character for a word of its own
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def caption(scene: Scene, rng: random.Random) -> str:
-    """A random caption: canonical, in varied words, or with attributes left out."""
+    """A random caption of a scene."""
+    text = (english if rng.random() < ENGLISH_SHARE else chinese).describe(scene, rng)
     form = rng.random()
-    if form < 0.35:
-        return canonical(scene)
-    keep = 1.0 if form < 0.6 else 0.6
-    things = _things(scene, rng, keep)
-    if rng.random() > max(keep, 0.7):
-        return things
-    ground, comma = _background(scene, rng)
-    if comma:
-        return f"{ground}, {things}" if rng.random() < 0.4 else f"{things}, {ground}"
-    return f"{ground}, {things}" if rng.random() < 0.1 else f"{things} {ground}"
+    if form < _MIXED:
+        return _mixed(text, scene)
+    if form < _MIXED + _STRANGE:
+        return _with_strange_word(text, rng)
+    if rng.random() < _SPACED:
+        return re.sub(r"([\u4e00-\u9fff])", r" \1 ", text)
+    return text
 
 
-def words() -> Iterator[str]:
-    """Every word a caption can hold, for the tokenizer's merges."""
-    tables: list[tuple[str, ...]] = [SHAPES, tuple(COLOURS), tuple(SIZES), tuple(BACKGROUNDS)]
-    for table in (_SHAPE_WORDS, _SIZE_WORDS, _COLOUR_WORDS, _BACKGROUND_WORDS, _POSITION_PHRASES):
-        tables.extend(table.values())
-    tables.append(tuple(_CANONICAL_POSITION.values()))
-    tables.append(("left of right of above below and a an background shape two three",))
-    for phrases in tables:
-        for phrase in phrases:
-            yield from phrase.split()
-    for shape in SHAPES:
-        yield _plural(shape)
+def _mixed(text: str, scene: Scene) -> str:
+    """Names of things in the other language: "a small 猫 on white"."""
+    for thing in scene.objects:
+        if is_concept(thing.shape):
+            names = concept(thing.shape)
+            swap = (names.english[0], names.chinese[0])
+            for ours, theirs in (swap, swap[::-1]):
+                if ours in text:
+                    text = text.replace(ours, f" {theirs} ").replace("  ", " ").strip()
+                    break
+    return text
+
+
+def _with_strange_word(text: str, rng: random.Random) -> str:
+    """The caption with a made-up word somewhere."""
+    strange = "".join(rng.choices(_LETTERS, k=rng.randint(3, 8)))
+    words = text.split(" ")
+    words.insert(rng.randint(0, len(words)), strange)
+    return " ".join(words)
+
+
+def emoji() -> list[str]:
+    """The emoji of all concepts, with and without the variation selector that some have."""
+    return list(dict.fromkeys(e for c in CONCEPTS for e in (c.emoji, c.emoji.rstrip("\ufe0f"))))

@@ -13,17 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .scenes import (
-    BACKGROUNDS,
-    CENTRES,
-    COLOURS,
-    IMAGE_SIZE,
-    POSITIONS,
-    SIZES,
-    Scene,
-    SceneObject,
-    coverage,
-)
+from .render import coverage
+from .scenes import BACKGROUNDS, CANVAS, CENTRES, COLOURS, POSITIONS, SIZES, Scene, SceneObject
 from .shapes import SHAPES
 
 Array = NDArray[np.float32]
@@ -49,13 +40,13 @@ class _Template:
 
 def _moments(cover: Array) -> tuple[float, float, float]:
     """Area and centroid (pixel units) of a coverage map [64, 64]."""
-    pixel = np.arange(IMAGE_SIZE, dtype=np.float32) + 0.5
+    pixel = np.arange(CANVAS, dtype=np.float32) + 0.5
     area = float(cover.sum()) + 1e-6
     return area, float(cover.sum(0) @ pixel) / area, float(cover.sum(1) @ pixel) / area
 
 
 def _templates() -> list[_Template]:
-    radius, centre = 20.0, IMAGE_SIZE / 2
+    radius, centre = 20.0, CANVAS / 2
     geometry = np.full((len(SHAPES), 3), (centre, centre, radius), np.float32)
     out = []
     for cover in coverage(np.arange(len(SHAPES)), geometry):
@@ -133,8 +124,15 @@ def _object(
     return SceneObject(shape, _nearest(colour, COLOURS), size, POSITIONS[3 * row + column])
 
 
+def shrunk(picture: Array) -> Array:
+    """A picture [S, S, 3] as [64, 64, 3]; S is a multiple of 64."""
+    step = picture.shape[0] // CANVAS
+    return picture.reshape(CANVAS, step, CANVAS, step, 3).mean((1, 3))
+
+
 def read(picture: Array) -> Scene:
-    """The scene that a picture [64, 64, 3] in 0..1 shows; largest object first."""
+    """The scene that a picture [S, S, 3] in 0..1 shows; largest object first."""
+    picture = shrunk(picture)
     ground = np.median(picture.reshape(-1, 3), 0).astype(np.float32)
     strength = np.sqrt(np.square(picture - ground).sum(-1))
     peak = float(np.quantile(strength, 0.997))

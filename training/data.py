@@ -9,20 +9,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import scenes
+from . import scenes, sprites
 from .captions import caption
-from .scenes import SceneBatch
-from .shapes import SHAPES
+from .concepts import KINDS
+from .render import render
+from .scenes import SHAPES, Mix, SceneBatch
 from .tokenizer import CaptionEncoder
 
+# The vision tower, like any CLIP, looks at smaller pictures than the decoder makes.
+VISION_SIZE = 64
 ATTRIBUTES: dict[str, int] = {
-    "shape": len(SHAPES),
-    "colour": len(scenes.COLOURS),
+    "shape": len(KINDS),
+    "colour": len(scenes.COLOUR_NAMES),
     "size": len(scenes.SIZES),
     "position": len(scenes.POSITIONS),
 }
 LABELS: dict[str, int] = ATTRIBUTES | {
     "background": len(scenes.BACKGROUNDS),
+    "pattern": len(scenes.PATTERNS),
+    "style": len(sprites.STYLES) + 1,  # the first: nothing is drawn from art
     "count": scenes.MAX_OBJECTS,
 }
 
@@ -38,15 +43,18 @@ class TextBatch:
 class SceneSource:
     """An endless stream of random scenes of seen combinations, one per process."""
 
-    def __init__(self, encoder: CaptionEncoder, seed: int, empty: float = 0.0):
+    def __init__(
+        self, encoder: CaptionEncoder, seed: int, empty: float = 0.0, mix: Mix = scenes.TRAINING
+    ):
         self.rng = np.random.default_rng(seed)
         self.words = random.Random(seed)
         self.encoder = encoder
         self.empty = empty
+        self.mix = mix
 
     def scenes(self, n: int) -> SceneBatch:
         """``n`` fresh scenes."""
-        return scenes.sample_scenes(n, self.rng)
+        return scenes.sample_scenes(n, self.rng, self.mix)
 
     def neighbours(self, batch: SceneBatch) -> SceneBatch:
         """The same scenes with one attribute of one object changed (hard negatives)."""
@@ -60,17 +68,31 @@ class SceneSource:
                 getattr(changed, name)[bad] = getattr(again, name)
 
     def _changed(self, batch: SceneBatch) -> SceneBatch:
-        rows = np.arange(len(batch))
-        changed = batch.take(rows)
-        slot = (self.rng.random(len(batch)) * batch.count).astype(np.int64)
-        which = self.rng.integers(len(ATTRIBUTES), size=len(batch))
-        for i, (name, classes) in enumerate(ATTRIBUTES.items()):
-            mine = rows[which == i]
-            values = getattr(changed, name)
-            step = self.rng.integers(1, classes, size=len(mine))
-            values[mine, slot[mine]] = (values[mine, slot[mine]] + step) % classes
+        changed = batch.take(np.arange(len(batch)))
+        slots = (self.rng.random(len(batch)) * batch.count).astype(np.int64)
+        names = self.rng.choice(tuple(ATTRIBUTES), len(batch), p=(0.4, 0.2, 0.2, 0.2))
+        for row, (slot, name) in enumerate(zip(slots, names, strict=True)):
+            self._change(changed, (row, slot), name)
         changed.geometry = scenes.place(changed.size, changed.position, self.rng)
         return changed
+
+    def _change(self, batch: SceneBatch, place: tuple[int, int], name: str) -> None:
+        """Give one attribute of one object another value that it can have."""
+        kind = int(batch.shape[place])
+        concept = kind - len(SHAPES)
+        values = getattr(batch, name)
+        if name == "shape" and concept >= 0:
+            other = (concept + self.rng.integers(1, self.mix.concepts)) % self.mix.concepts
+            values[place] = len(SHAPES) + other
+            if not sprites.recolourable(int(other)):
+                batch.colour[place] = scenes.COLOUR_NAMES.index(scenes.OWN)
+        elif name == "colour" and concept >= 0:
+            values[place] = scenes.paint(batch.shape[place][None], self.rng)[0]
+        else:
+            choices = {"shape": len(SHAPES), "colour": len(scenes.COLOURS)}.get(
+                name, ATTRIBUTES[name]
+            )
+            values[place] = (values[place] + self.rng.integers(1, choices)) % choices
 
     def text(self, batch: SceneBatch, length: int | None = None) -> TextBatch:
         """Random captions of the scenes; a share ``empty`` of them is the empty prompt."""
@@ -92,22 +114,31 @@ def pad(ids: list[list[int]], end: int, length: int | None = None) -> TextBatch:
     return TextBatch(tokens, mask)
 
 
-def pixels(batch: SceneBatch, device: torch.device | None = None) -> Tensor:
-    """Rendered scenes in -1..1 [B, 3, 64, 64]: the input of vision tower and autoencoder."""
-    picture = torch.from_numpy(scenes.render(batch)).to(device)
+def pixels(
+    batch: SceneBatch, device: torch.device | None = None, size: int = scenes.IMAGE_SIZE
+) -> Tensor:
+    """Rendered scenes in -1..1 [B, 3, size, size]."""
+    picture = torch.from_numpy(render(batch, size)).to(device)
     return picture.permute(0, 3, 1, 2).contiguous() * 2 - 1
 
 
 def label_targets(batch: SceneBatch) -> dict[str, Tensor]:
     """Soft labels [B, classes] an attribute: the share of the scene's objects that have it."""
-    used = torch.from_numpy(np.arange(scenes.MAX_OBJECTS) < batch.count[:, None]).float()
-    share = used / used.sum(1, keepdim=True)
+    used = torch.from_numpy(np.arange(scenes.MAX_OBJECTS) < batch.count[:, None])
+    share = used.float() / used.sum(1, keepdim=True)
     targets = {
         name: torch.zeros(len(batch), classes).scatter_add_(
             1, torch.from_numpy(getattr(batch, name)), share
         )
         for name, classes in ATTRIBUTES.items()
     }
-    for name, values in (("background", batch.background), ("count", batch.count - 1)):
-        targets[name] = torch.nn.functional.one_hot(torch.from_numpy(values), LABELS[name]).float()
+    art = (torch.from_numpy(batch.shape) >= len(SHAPES)) & used
+    style = torch.where(art.any(1), torch.from_numpy(batch.style) + 1, 0)
+    for name, values in (
+        ("background", torch.from_numpy(batch.background)),
+        ("pattern", torch.from_numpy(batch.pattern)),
+        ("style", style),
+        ("count", torch.from_numpy(batch.count - 1)),
+    ):
+        targets[name] = torch.nn.functional.one_hot(values, LABELS[name]).float()
     return targets

@@ -11,6 +11,7 @@ https://arxiv.org/abs/2305.08891).
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from torch.nn import functional as F
 
 from .autoencoder import LATENT_CHANNELS, contact_sheet
 from .data import SceneSource, pixels
-from .frozen import frozen_movq, frozen_vision, null_embedding
+from .frozen import frozen_movq, frozen_vision, look, null_embedding
 from .loop import Setting
 from .pool import ReplayPool
-from .scenes import sample_scenes
+from .scenes import TRAINING, sample_scenes
 from .towers import WIDTH
 
 LATENT_SIZE = 16
@@ -114,13 +115,14 @@ class DecoderStage:
         self.null = null_embedding(self.vision)
         self.scheduler = decoder_scheduler()
         self.pool = ReplayPool(self._encode, capacity=1500, reuse=6)
-        held_out = sample_scenes(16, np.random.default_rng(1), (0.75, 0.25, 0.0), unseen=True)
+        unseen = replace(TRAINING, unseen=True, counts=(0.75, 0.25))
+        held_out = sample_scenes(16, np.random.default_rng(1), unseen)
         self.examples = pixels(held_out, self.device)
 
     @torch.no_grad()
     def _encode(self) -> tuple[Tensor, Tensor]:
         picture = pixels(self.source.scenes(self.batch), self.device)
-        return self.movq.encode(picture).latents, self.vision(picture).image_embeds
+        return self.movq.encode(picture).latents, self.vision(look(picture)).image_embeds
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Squared error of v, with more weight on high noise, where the layout is decided."""
@@ -137,7 +139,7 @@ class DecoderStage:
 
     def preview(self, model: Any) -> np.ndarray | None:
         """Held-out scenes above what the decoder makes of their embeddings."""
-        embeds = self.vision(self.examples).image_embeds
+        embeds = self.vision(look(self.examples)).image_embeds
         generator = torch.Generator().manual_seed(0)
         shape = (len(embeds), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
         noise = torch.randn(shape, generator=generator).to(self.device)

@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
+from .data import VISION_SIZE
 from .decoder import decoder_scheduler, decoder_unet
 from .frozen import frozen_movq, frozen_text, frozen_vision
 from .loop import Setting, averaged_weights
 from .prior import prior_scheduler, prior_transformer
-from .scenes import IMAGE_SIZE
 from .tokenizer import CaptionEncoder, build_tokenizer
 
 _LIBRARIES = {
@@ -34,10 +34,10 @@ _LIBRARIES = {
 _IMAGE_PROCESSOR = {
     "image_processor_type": "CLIPImageProcessor",
     "do_resize": True,
-    "size": {"shortest_edge": IMAGE_SIZE},
+    "size": {"shortest_edge": VISION_SIZE},
     "resample": 3,
     "do_center_crop": True,
-    "crop_size": {"height": IMAGE_SIZE, "width": IMAGE_SIZE},
+    "crop_size": {"height": VISION_SIZE, "width": VISION_SIZE},
     "do_rescale": True,
     "rescale_factor": 1 / 255,
     "do_normalize": True,

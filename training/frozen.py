@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import CLIPTextModelWithProjection, CLIPVisionModelWithProjection
 
 from .autoencoder import autoencoder, standardised
-from .data import SceneSource, pixels
+from .data import VISION_SIZE, SceneSource, pixels
 from .loop import Setting, averaged_weights
-from .scenes import IMAGE_SIZE
 from .towers import text_tower, vision_tower
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -47,8 +47,13 @@ def frozen_movq(setting: Setting) -> Any:
     return standardised(model, pixels(scenes, setting.device))
 
 
+def look(picture: Tensor) -> Tensor:
+    """Pictures [B, 3, 128, 128] as the vision tower sees them [B, 3, 64, 64]."""
+    return F.interpolate(picture, (VISION_SIZE, VISION_SIZE), mode="area")
+
+
 @torch.no_grad()
 def null_embedding(vision: CLIPVisionModelWithProjection) -> Tensor:
     """The embedding of all-zero pixel values [1, D]: Kandinsky's "no condition"."""
-    zero = torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE, device=vision.device)
+    zero = torch.zeros(1, 3, VISION_SIZE, VISION_SIZE, device=vision.device)
     return vision(zero).image_embeds

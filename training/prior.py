@@ -16,7 +16,7 @@ from diffusers import PriorTransformer, UnCLIPScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
-from .data import SceneSource, pixels
+from .data import VISION_SIZE, SceneSource, pixels
 from .frozen import frozen_text, frozen_vision
 from .loop import Setting
 from .pool import ReplayPool
@@ -64,7 +64,7 @@ class PriorStage:
         self.pool = ReplayPool(self._encode, capacity=600, reuse=4)
         prior: Any = prior_transformer()
         with torch.no_grad():
-            typical = pixels(SceneSource(setting.encoder, 3).scenes(1024), self.device)
+            typical = pixels(SceneSource(setting.encoder, 3).scenes(1024), self.device, VISION_SIZE)
             embeds = self.vision(typical).image_embeds.cpu()
             prior.clip_mean.copy_(embeds.mean(0, keepdim=True))
             prior.clip_std.copy_(embeds.std(0, keepdim=True))
@@ -77,7 +77,7 @@ class PriorStage:
         batch = self.source.scenes(self.batch)
         text = self.source.text(batch, MAX_LENGTH)
         told = self.text(text.ids.to(self.device))
-        image = self.vision(pixels(batch, self.device)).image_embeds
+        image = self.vision(pixels(batch, self.device, VISION_SIZE)).image_embeds
         return told.last_hidden_state, told.text_embeds, text.mask.to(self.device), image
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:

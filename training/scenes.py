@@ -1,25 +1,30 @@
-"""Scenes of geometric shapes and a vectorised, anti-aliased renderer for them.
+"""Scenes of shapes and everyday things.
 
-A scene is one to three objects (shape, colour, size, one of nine positions) on a plain
-background. Rendering samples a signed distance field a shape (after Inigo Quilez,
-https://iquilezles.org/articles/distfunctions2d/) at the pixel centres; the coverage of a
-pixel is ``clip(1/2 - distance, 0, 1)``.
+A scene is one to four objects on a plain or softly patterned background. An object is a
+geometric shape or a concept drawn as an emoji, with a colour, a size and one of nine
+positions. Lengths are in units of a 64th of the picture. ``render.py`` draws scenes,
+``captions.py`` describes them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .shapes import SHAPES, shape_distance
+from . import sprites
+from .concepts import KINDS
+from .shapes import SHAPES
+from .sprites import STYLES
 
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-IMAGE_SIZE = 64
-MAX_OBJECTS = 3
+CANVAS = 64  # the unit of length is a 64th of the picture's side
+IMAGE_SIZE = 128  # pixels a side of the pictures that the model makes
+MAX_OBJECTS = 4
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (222, 30, 40),
@@ -58,7 +63,11 @@ CENTRES = (14.0, 32.0, 50.0)
 POSITION_JITTER = 1.6
 SIZE_JITTER = 0.04
 
-# Combinations that training never sees: every shape and every colour occurs.
+OWN = ""  # the colour of a concept in its own colours
+PATTERNS = ("", "striped", "dotted", "checkered")
+
+# Combinations that training never sees: every shape and every colour occurs. Of concepts
+# it never sees the background that ``_unseen_background`` names.
 HELD_OUT: tuple[tuple[str, str], ...] = (
     ("circle", "blue"),
     ("square", "orange"),
@@ -72,16 +81,17 @@ HELD_OUT: tuple[tuple[str, str], ...] = (
     ("star", "black"),
 )
 
-COLOUR_NAMES = tuple(COLOURS)
+COLOUR_NAMES = (*COLOURS, OWN)
 BACKGROUND_NAMES = tuple(BACKGROUNDS)
 SIZE_NAMES = tuple(SIZES)
-_COLOUR_RGB = np.array(list(COLOURS.values()), np.float32) / 255
-_BACKGROUND_RGB = np.array(list(BACKGROUNDS.values()), np.float32) / 255
+_OWN = COLOUR_NAMES.index(OWN)
+# A sprite has no black or white version: turning a hue keeps light and shade.
+_TURNED = tuple(i for i, name in enumerate(COLOURS) if name not in ("black", "white"))
 _RADII = np.array(list(SIZES.values()), np.float32)
 
 
 def _pair_table(pairs: tuple[tuple[str, str], ...]) -> NDArray[np.bool_]:
-    table = np.zeros((len(SHAPES), len(COLOURS)), bool)
+    table = np.zeros((len(KINDS), len(COLOUR_NAMES)), bool)
     for shape, colour in pairs:
         table[SHAPES.index(shape), COLOUR_NAMES.index(colour)] = True
     return table
@@ -90,9 +100,15 @@ def _pair_table(pairs: tuple[tuple[str, str], ...]) -> NDArray[np.bool_]:
 HELD_OUT_TABLE = _pair_table(HELD_OUT)
 
 
+def _unseen_background(shape: Ints) -> Ints:
+    """The background on which training never shows a concept; -1 for shapes."""
+    concept = shape - len(SHAPES)
+    return np.where(concept >= 0, concept % len(BACKGROUNDS), -1)
+
+
 @dataclass(frozen=True)
 class SceneObject:
-    """One object by the names of its attributes."""
+    """One object by the names of its attributes; ``shape`` is any of ``KINDS``."""
 
     shape: str
     colour: str
@@ -102,22 +118,26 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """A background and its objects, by name."""
+    """A background and its objects, by name, and the art style of its concepts."""
 
     background: str
     objects: tuple[SceneObject, ...]
+    pattern: str = ""
+    style: str = STYLES[0]
 
 
 @dataclass
 class SceneBatch:
     """Scenes as index arrays; slots at or past ``count`` are unused.
 
-    ``count`` and ``background`` are [B]; ``shape``, ``colour``, ``size`` and ``position``
-    are [B, 3]; ``geometry`` is [B, 3, 3] with centre x, centre y and radius in pixels.
+    ``count``, ``background``, ``pattern`` and ``style`` are [B]; ``shape``, ``colour``, ``size``
+    and ``position`` are [B, 4]; ``geometry`` is [B, 4, 3] with centre x, centre y and radius.
     """
 
     count: Ints
     background: Ints
+    pattern: Ints
+    style: Ints
     shape: Ints
     colour: Ints
     size: Ints
@@ -133,18 +153,40 @@ class SceneBatch:
 
     def scene(self, i: int) -> Scene:
         """Scene ``i`` by name."""
+        objects = tuple(
+            SceneObject(
+                KINDS[self.shape[i, k]],
+                COLOUR_NAMES[self.colour[i, k]],
+                SIZE_NAMES[self.size[i, k]],
+                POSITIONS[self.position[i, k]],
+            )
+            for k in range(self.count[i])
+        )
         return Scene(
             BACKGROUND_NAMES[self.background[i]],
-            tuple(
-                SceneObject(
-                    SHAPES[self.shape[i, k]],
-                    COLOUR_NAMES[self.colour[i, k]],
-                    SIZE_NAMES[self.size[i, k]],
-                    POSITIONS[self.position[i, k]],
-                )
-                for k in range(self.count[i])
-            ),
+            objects,
+            PATTERNS[self.pattern[i]],
+            STYLES[self.style[i]],
         )
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What kinds of scenes to draw.
+
+    ``counts`` are the probabilities of one, two, three and four objects, ``concepts`` is how
+    many concepts are known (the most common first), ``share`` how many of the scenes show
+    them, ``unseen`` asks for the combinations that training never sees, and only for those.
+    """
+
+    counts: tuple[float, ...] = (1.0,)
+    concepts: int = 0
+    share: float = 0.0
+    patterned: float = 0.0
+    unseen: bool = False
+
+
+TRAINING = Mix((0.76, 0.14, 0.06, 0.04), 100, 0.55, 0.12)
 
 
 def place(size: Ints, position: Ints, rng: np.random.Generator) -> Array:
@@ -161,25 +203,39 @@ def place(size: Ints, position: Ints, rng: np.random.Generator) -> Array:
     )
 
 
-def _draw(n: int, counts: tuple[float, float, float], rng: np.random.Generator) -> SceneBatch:
+def _draw(n: int, mix: Mix, rng: np.random.Generator) -> SceneBatch:
     slots = (n, MAX_OBJECTS)
     size = rng.integers(len(SIZES), size=slots)
     position = rng.random((n, len(POSITIONS))).argsort(1)[:, :MAX_OBJECTS]
     shape = rng.integers(len(SHAPES), size=slots)
     colour = rng.integers(len(COLOURS), size=slots)
-    # Some pairs and triples are groups of one kind ("two small green squares").
+    things = (rng.random(n) < mix.share)[:, None] & (rng.random(slots) < 0.9)
+    if things.any():
+        shape[things] = len(SHAPES) + rng.integers(mix.concepts, size=int(things.sum()))
+        colour[things] = paint(shape[things], rng)
+    # Some pairs and larger scenes are groups of one kind ("two small green squares").
     group = rng.random(n) < 0.4
     for attribute in (shape, colour, size):
         attribute[group, 1:] = attribute[group, :1]
+    patterned = rng.random(n) < mix.patterned
     return SceneBatch(
-        count=rng.choice(3, n, p=counts) + 1,
+        count=rng.choice(len(mix.counts), n, p=mix.counts) + 1,
         background=rng.integers(len(BACKGROUNDS), size=n),
+        pattern=rng.integers(1, len(PATTERNS), size=n) * patterned,
+        style=rng.integers(len(STYLES), size=n),
         shape=shape,
         colour=colour,
         size=size,
         position=position,
         geometry=place(size, position, rng),
     )
+
+
+def paint(shape: Ints, rng: np.random.Generator) -> Ints:
+    """Colours for concepts [N]: mostly their own, often another where they can be recoloured."""
+    can = np.array([sprites.recolourable(int(i) - len(SHAPES)) for i in shape], bool)
+    turned = rng.choice(_TURNED, len(shape))
+    return np.where(can & (rng.random(len(shape)) < 0.5), turned, _OWN)
 
 
 def visible(batch: SceneBatch) -> NDArray[np.bool_]:
@@ -189,7 +245,7 @@ def visible(batch: SceneBatch) -> NDArray[np.bool_]:
     for name in ("white", "black"):
         same = (batch.colour == COLOUR_NAMES.index(name)) & used
         good &= ~(same.any(1) & (batch.background == BACKGROUND_NAMES.index(name)))
-    for a, b in ((0, 1), (0, 2), (1, 2)):
+    for a, b in combinations(range(MAX_OBJECTS), 2):
         apart = np.hypot(*(batch.geometry[:, a, :2] - batch.geometry[:, b, :2]).T)
         touch = apart < batch.geometry[:, a, 2] + batch.geometry[:, b, 2] + 1
         good &= ~(touch & used[:, a] & used[:, b])
@@ -199,26 +255,23 @@ def visible(batch: SceneBatch) -> NDArray[np.bool_]:
 def held_out(batch: SceneBatch) -> NDArray[np.bool_]:
     """Which scenes [B] hold a combination that training never sees."""
     used = np.arange(MAX_OBJECTS) < batch.count[:, None]
-    return np.asarray((HELD_OUT_TABLE[batch.shape, batch.colour] & used).any(1))
+    unseen = HELD_OUT_TABLE[batch.shape, batch.colour]
+    unseen |= _unseen_background(batch.shape) == batch.background[:, None]
+    return np.asarray((unseen & used).any(1))
 
 
-def sample_scenes(
-    n: int,
-    rng: np.random.Generator,
-    counts: tuple[float, float, float] = (0.75, 0.17, 0.08),
-    unseen: bool = False,
-) -> SceneBatch:
-    """``n`` random scenes, of seen combinations or (``unseen``) of the held-out ones.
+def sample_scenes(n: int, rng: np.random.Generator, mix: Mix = TRAINING) -> SceneBatch:
+    """``n`` random scenes of a mix.
 
-    ``counts`` are the probabilities of one, two and three objects. Rejected scenes are
-    drawn again with the same count, so that ``counts`` holds after rejection too.
+    Rejected scenes are drawn again with the same count and the same share of concepts, so
+    that the mix holds after rejection too.
     """
-    batch = _draw(n, counts, rng)
+    batch = _draw(n, mix, rng)
     while True:
-        bad = np.flatnonzero(~visible(batch) | (held_out(batch) != unseen))
+        bad = np.flatnonzero(~visible(batch) | (held_out(batch) != mix.unseen))
         if not len(bad):
             return batch
-        again = _draw(len(bad), counts, rng)
+        again = _draw(len(bad), mix, rng)
         again.count = batch.count[bad]
         for name in batch.__dataclass_fields__:
             getattr(batch, name)[bad] = getattr(again, name)
@@ -230,42 +283,18 @@ def batch_of(scenes: list[Scene], rng: np.random.Generator) -> SceneBatch:
     shape, colour, size, position = (np.zeros(slots, np.int64) for _ in range(4))
     for i, scene in enumerate(scenes):
         for k, thing in enumerate(scene.objects):
-            shape[i, k] = SHAPES.index(thing.shape)
+            shape[i, k] = KINDS.index(thing.shape)
             colour[i, k] = COLOUR_NAMES.index(thing.colour)
             size[i, k] = SIZE_NAMES.index(thing.size)
             position[i, k] = POSITIONS.index(thing.position)
     return SceneBatch(
         count=np.array([len(scene.objects) for scene in scenes]),
         background=np.array([BACKGROUND_NAMES.index(scene.background) for scene in scenes]),
+        pattern=np.array([PATTERNS.index(scene.pattern) for scene in scenes]),
+        style=np.array([STYLES.index(scene.style) for scene in scenes]),
         shape=shape,
         colour=colour,
         size=size,
         position=position,
         geometry=place(size, position, rng),
     )
-
-
-def coverage(shape: Ints, geometry: Array) -> Array:
-    """How much of each pixel the shape covers: [N] and [N, 3] give [N, 64, 64] in 0..1."""
-    pixel = np.arange(IMAGE_SIZE, dtype=np.float32) + 0.5
-    out = np.empty((len(shape), IMAGE_SIZE, IMAGE_SIZE), np.float32)
-    for index in np.unique(shape):
-        rows = np.flatnonzero(shape == index)
-        centre_x, centre_y, radius = (g[:, None, None] for g in geometry[rows].T)
-        x, y = (pixel[None, None, :] - centre_x) / radius, (pixel[:, None] - centre_y) / radius
-        distance = shape_distance(SHAPES[index], x, y)
-        out[rows] = np.clip(0.5 - distance * radius, 0, 1)
-    return out
-
-
-def render(batch: SceneBatch) -> Array:
-    """Draw the scenes: [B, 64, 64, 3] in 0..1."""
-    picture = np.empty((len(batch), IMAGE_SIZE, IMAGE_SIZE, 3), np.float32)
-    picture[:] = _BACKGROUND_RGB[batch.background][:, None, None]
-    for k in range(MAX_OBJECTS):
-        rows = np.flatnonzero(batch.count > k)
-        if len(rows):
-            cover = coverage(batch.shape[rows, k], batch.geometry[rows, k])[..., None]
-            paint = _COLOUR_RGB[batch.colour[rows, k]][:, None, None]
-            picture[rows] += cover * (paint - picture[rows])
-    return picture

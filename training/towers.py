@@ -24,9 +24,8 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from .data import LABELS, SceneSource, label_targets, pixels
+from .data import LABELS, VISION_SIZE, SceneSource, label_targets, pixels
 from .loop import Setting
-from .scenes import IMAGE_SIZE
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
 WIDTH = 128
@@ -75,13 +74,13 @@ def vision_tower() -> CLIPVisionModelWithProjection:
             projection_dim=WIDTH,
             num_hidden_layers=4,
             num_attention_heads=4,
-            image_size=IMAGE_SIZE,
+            image_size=VISION_SIZE,
             patch_size=PATCH,
         )
     )
     table = tower.vision_model.embeddings.position_embedding.weight
     with torch.no_grad():
-        table[1:] = 0.3 * sincos_positions(IMAGE_SIZE // PATCH, WIDTH)
+        table[1:] = 0.3 * sincos_positions(VISION_SIZE // PATCH, WIDTH)
         nn.init.normal_(tower.vision_model.embeddings.patch_embedding.weight, std=0.05)
         nn.init.normal_(tower.visual_projection.weight, std=WIDTH**-0.5)
     return tower
@@ -127,7 +126,7 @@ class ClipStage:
         text = [self.source.text(part, MAX_LENGTH) for part in halves]
         ids = torch.cat([part.ids for part in text])
         width = int(torch.cat([part.mask for part in text]).sum(1).max())
-        image = torch.cat([pixels(part, device) for part in halves])
+        image = torch.cat([pixels(part, device, VISION_SIZE) for part in halves])
         targets = {
             name: torch.cat([label_targets(part)[name] for part in halves]).to(device)
             for name in LABELS
