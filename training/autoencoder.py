@@ -11,6 +11,7 @@ convolutions around the quantiser afterwards.
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,13 @@ from diffusers import VQModel
 from torch import Tensor
 from torch.nn import functional as F
 
-from .data import SceneSource, pixels
-from .loop import Setting
+from .data import SceneSource, pictures, pixels, stream, unseen
+from .loop import Evaluation, Setting
 from .scenes import CANVAS, IMAGE_SIZE
 
 LATENT_CHANNELS = 4
 LATENT_NOISE = 0.05
+CROP = 64
 
 
 def autoencoder() -> Any:
@@ -77,6 +79,16 @@ def standardised(model: Any, picture: Tensor) -> Any:
     return model
 
 
+def crops(source: SceneSource, n: int) -> Tensor:
+    """``n`` fresh scenes cut to a square around an object [n, 3, CROP, CROP]."""
+    batch = source.scenes(n)
+    inside = source.rng.uniform(CROP / 4, 3 * CROP / 4, (n, 2))
+    centre = batch.geometry[:, 0, :2] * (IMAGE_SIZE / CANVAS)
+    corner = (centre - inside).round().astype(int).clip(0, IMAGE_SIZE - CROP)
+    pairs = zip(pixels(batch), corner, strict=True)
+    return torch.stack([p[:, y : y + CROP, x : x + CROP] for p, (x, y) in pairs])
+
+
 class AutoencoderStage:
     """Trains the autoencoder on rendered scenes, seen combinations only."""
 
@@ -84,46 +96,39 @@ class AutoencoderStage:
     learning_rate = 2e-3
     batch = 32
     ema_decay = 0.995
-    crop = 64
     crop_until = 0.65  # of the budget: a crop costs a quarter and holds most of an object
 
     def __init__(self, setting: Setting):
         self.device = setting.device
-        self.source = SceneSource(setting.encoder, setting.seed)
+        self.batch = self.batch * setting.scale
+        self.crops = stream(setting, partial(crops, n=self.batch))
+        self.pictures = stream(setting, partial(pictures, n=self.batch // 2))
         self.model: Any = autoencoder()
         self.model.quantize.requires_grad_(False)
-        self.examples = pixels(SceneSource(setting.encoder, 1).scenes(16), self.device)
+        self.examples = pixels(unseen(setting, 32)).to(self.device)
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Reconstruct one batch from slightly noisy latents."""
-        truth = self._pictures(progress)
+        truth = next(self.crops if progress < self.crop_until else self.pictures).to(self.device)
         latents = self.model.encode(truth).latents
         spread = latents.detach().std()
         noisy = latents + LATENT_NOISE * spread * torch.randn_like(latents)
         guess = self.model.decode(noisy, force_not_quantize=True).sample
-        with torch.no_grad():
-            decibel = -10 * torch.log10(F.mse_loss(guess.clamp(-1, 1), truth) / 4)
         size = 1e-3 * latents.square().mean()
-        return reconstruction_loss(guess, truth) + size, {"psnr": decibel.item()}
+        return reconstruction_loss(guess, truth) + size, {"psnr": psnr(guess, truth)}
 
-    def _pictures(self, progress: float) -> Tensor:
-        if progress > self.crop_until:
-            return pixels(self.source.scenes(self.batch // 2), self.device)
-        batch = self.source.scenes(self.batch)
-        pictures = pixels(batch, self.device)
-        side = self.crop
-        inside = self.source.rng.uniform(side / 4, 3 * side / 4, (self.batch, 2))
-        centre = batch.geometry[:, 0, :2] * (IMAGE_SIZE / CANVAS)
-        corner = (centre - inside).round().astype(int)
-        corner = corner.clip(0, pictures.shape[-1] - side)
-        pairs = zip(pictures, corner, strict=True)
-        return torch.stack([p[:, y : y + side, x : x + side] for p, (x, y) in pairs])
-
-    def preview(self, model: Any) -> np.ndarray | None:
-        """Originals above their reconstructions."""
+    def evaluate(self, model: Any) -> Evaluation:
+        """Peak signal-to-noise ratio; originals above their reconstructions."""
         truth = self.examples
         guess = model.decode(model.encode(truth).latents, force_not_quantize=True).sample
-        return contact_sheet(torch.cat([truth, guess]), 16)
+        sheet = contact_sheet(torch.cat([truth[:16], guess[:16]]), 16)
+        return Evaluation({"psnr": psnr(guess, truth)}, sheet)
+
+
+@torch.no_grad()
+def psnr(guess: Tensor, truth: Tensor) -> float:
+    """Peak signal-to-noise ratio in decibels of pictures in -1..1."""
+    return float(-10 * torch.log10(F.mse_loss(guess.clamp(-1, 1), truth) / 4))
 
 
 def contact_sheet(pictures: Tensor, columns: int) -> np.ndarray:

@@ -21,7 +21,8 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def caption(scene: Scene, rng: random.Random) -> str:
     """A random caption of a scene."""
-    text = (english if rng.random() < ENGLISH_SHARE else chinese).describe(scene, rng)
+    language = english if rng.random() < ENGLISH_SHARE else chinese
+    text: str = language.describe(scene, rng)
     form = rng.random()
     if form < _MIXED:
         return _mixed(text, scene)

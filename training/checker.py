@@ -6,6 +6,7 @@ It is exact on rendered scenes, knows nothing of the models, and took no part in
 them, so it can measure how well generated pictures show what was asked for.
 """
 
+# mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def _templates() -> list[_Template]:
 _TEMPLATES = _templates()
 
 
-def _nearest(colour: Array, palette: dict[str, tuple[int, int, int]]) -> str:
+def nearest_colour(colour: Array, palette: dict[str, tuple[int, int, int]]) -> str:
+    """The name of the palette's colour (0..255 a channel) nearest to a colour in 0..1."""
     table = np.array(list(palette.values()), np.float32) / 255
     return list(palette)[int(np.square(table - colour).sum(1).argmin())]
 
@@ -121,7 +123,7 @@ def _object(
     sizes = np.log(list(SIZES.values()))
     size = list(SIZES)[int(np.abs(sizes - np.log(radius)).argmin())]
     column, row = (int(np.abs(np.array(CENTRES) - v).argmin()) for v in (x, y))
-    return SceneObject(shape, _nearest(colour, COLOURS), size, POSITIONS[3 * row + column])
+    return SceneObject(shape, nearest_colour(colour, COLOURS), size, POSITIONS[3 * row + column])
 
 
 def shrunk(picture: Array) -> Array:
@@ -140,7 +142,7 @@ def read(picture: Array) -> Scene:
     parts = sorted((p for p in parts if p.sum() >= MIN_AREA), key=lambda p: -int(p.sum()))
     used = np.any(parts, 0) if parts else np.zeros(strength.shape, bool)
     found = (_object(picture, ground, p, used & ~p) for p in parts[:6])
-    return Scene(_nearest(ground, BACKGROUNDS), tuple(thing for thing in found if thing))
+    return Scene(nearest_colour(ground, BACKGROUNDS), tuple(thing for thing in found if thing))
 
 
 def agreement(found: SceneObject, wanted: SceneObject) -> dict[str, bool]:

@@ -29,7 +29,9 @@ def _read(path: Path) -> tuple[Concept, ...]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return tuple(
-            Concept(row["emoji"], tuple(row["english"].split(",")), tuple(row["chinese"].split(",")))
+            Concept(
+                row["emoji"], tuple(row["english"].split(",")), tuple(row["chinese"].split(","))
+            )
             for row in rows
         )
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from . import scenes, sprites
 from .captions import caption
 from .concepts import KINDS
+from .loop import Setting
 from .render import render
-from .scenes import SHAPES, Mix, SceneBatch
+from .scenes import Mix, SceneBatch
+from .shapes import SHAPES
 from .tokenizer import CaptionEncoder
 
 # The vision tower, like any CLIP, looks at smaller pictures than the decoder makes.
@@ -41,16 +46,20 @@ class TextBatch:
 
 
 class SceneSource:
-    """An endless stream of random scenes of seen combinations, one per process."""
+    """Random scenes of a mix and their captions; a share ``empty`` of those is empty."""
 
     def __init__(
-        self, encoder: CaptionEncoder, seed: int, empty: float = 0.0, mix: Mix = scenes.TRAINING
+        self,
+        encoder: CaptionEncoder,
+        seed: int | Sequence[int],
+        mix: Mix = scenes.TRAINING,
+        empty: float = 0.0,
     ):
         self.rng = np.random.default_rng(seed)
-        self.words = random.Random(seed)
+        self.words = random.Random(int(self.rng.integers(2**63)))
         self.encoder = encoder
-        self.empty = empty
         self.mix = mix
+        self.empty = empty
 
     def scenes(self, n: int) -> SceneBatch:
         """``n`` fresh scenes."""
@@ -95,12 +104,44 @@ class SceneSource:
             values[place] = (values[place] + self.rng.integers(1, choices)) % choices
 
     def text(self, batch: SceneBatch, length: int | None = None) -> TextBatch:
-        """Random captions of the scenes; a share ``empty`` of them is the empty prompt."""
+        """Random captions of the scenes."""
         texts = [
             "" if self.words.random() < self.empty else caption(batch.scene(i), self.words)
             for i in range(len(batch))
         ]
         return pad([self.encoder(text) for text in texts], self.encoder.end, length)
+
+
+Batch = TypeVar("Batch")
+
+
+class _Endless(IterableDataset[Any]):
+    """Batches that ``make`` draws from a source of scenes; each worker has its own."""
+
+    def __init__(self, setting: Setting, make: Callable[[SceneSource], Any], empty: float):
+        self.setting, self.make, self.empty = setting, make, empty
+
+    def __iter__(self) -> Iterator[Any]:
+        worker = get_worker_info()
+        seed = (self.setting.seed, worker.id if worker else 0)
+        source = SceneSource(self.setting.encoder, seed, self.setting.mix, self.empty)
+        while True:
+            yield self.make(source)
+
+
+def stream(
+    setting: Setting, make: Callable[[SceneSource], Batch], empty: float = 0.0
+) -> Iterator[Batch]:
+    """An endless stream of batches, drawn ahead by ``setting.workers`` processes if any."""
+    ahead = 8 if setting.workers else None
+    return iter(
+        DataLoader(
+            _Endless(setting, make, empty),
+            batch_size=None,
+            num_workers=setting.workers,
+            prefetch_factor=ahead,
+        )
+    )
 
 
 def pad(ids: list[list[int]], end: int, length: int | None = None) -> TextBatch:
@@ -114,12 +155,21 @@ def pad(ids: list[list[int]], end: int, length: int | None = None) -> TextBatch:
     return TextBatch(tokens, mask)
 
 
-def pixels(
-    batch: SceneBatch, device: torch.device | None = None, size: int = scenes.IMAGE_SIZE
-) -> Tensor:
+def pixels(batch: SceneBatch, size: int = scenes.IMAGE_SIZE) -> Tensor:
     """Rendered scenes in -1..1 [B, 3, size, size]."""
-    picture = torch.from_numpy(render(batch, size)).to(device)
+    picture = torch.from_numpy(render(batch, size))
     return picture.permute(0, 3, 1, 2).contiguous() * 2 - 1
+
+
+def pictures(source: SceneSource, n: int) -> Tensor:
+    """``n`` fresh scenes as the decoder's pictures."""
+    return pixels(source.scenes(n))
+
+
+def unseen(setting: Setting, n: int, seed: int = 1) -> SceneBatch:
+    """Scenes of one object, half of them shapes, in combinations that training never sees."""
+    mix = replace(setting.mix, counts=(1.0,), share=0.5, patterned=0.0, unseen=True)
+    return scenes.sample_scenes(n, np.random.default_rng(seed), mix)
 
 
 def label_targets(batch: SceneBatch) -> dict[str, Tensor]:

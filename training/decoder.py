@@ -11,7 +11,7 @@ https://arxiv.org/abs/2305.08891).
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .autoencoder import LATENT_CHANNELS, contact_sheet
-from .data import SceneSource, pixels
+from .checker import check
+from .data import pictures, pixels, stream, unseen
 from .frozen import frozen_movq, frozen_vision, look, null_embedding
-from .loop import Setting
+from .loop import Evaluation, Setting
+from .nearest import read_concept
 from .pool import ReplayPool
-from .scenes import TRAINING, sample_scenes
+from .shapes import SHAPES
 from .towers import WIDTH
 
 LATENT_SIZE = 16
@@ -108,20 +110,20 @@ class DecoderStage:
 
     def __init__(self, setting: Setting):
         self.device = setting.device
-        self.source = SceneSource(setting.encoder, setting.seed)
+        self.batch = self.batch * setting.scale
+        self.batches = stream(setting, partial(pictures, n=self.batch))
         self.model: Any = decoder_unet()
         self.movq = frozen_movq(setting)
         self.vision = frozen_vision(setting)
         self.null = null_embedding(self.vision)
         self.scheduler = decoder_scheduler()
         self.pool = ReplayPool(self._encode, capacity=1500, reuse=6)
-        unseen = replace(TRAINING, unseen=True, counts=(0.75, 0.25))
-        held_out = sample_scenes(16, np.random.default_rng(1), unseen)
-        self.examples = pixels(held_out, self.device)
+        self.wanted = unseen(setting, 32)
+        self.examples = pixels(self.wanted).to(self.device)
 
     @torch.no_grad()
     def _encode(self) -> tuple[Tensor, Tensor]:
-        picture = pixels(self.source.scenes(self.batch), self.device)
+        picture = next(self.batches).to(self.device)
         return self.movq.encode(picture).latents, self.vision(look(picture)).image_embeds
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
@@ -137,12 +139,23 @@ class DecoderStage:
         guess = predict(self.model, noisy, t, embeds)
         return F.mse_loss(guess.float(), target), {}
 
-    def preview(self, model: Any) -> np.ndarray | None:
-        """Held-out scenes above what the decoder makes of their embeddings."""
+    def evaluate(self, model: Any) -> Evaluation:
+        """Adherence: what the pictures of true embeddings show; originals above them."""
         embeds = self.vision(look(self.examples)).image_embeds
         generator = torch.Generator().manual_seed(0)
         shape = (len(embeds), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
         noise = torch.randn(shape, generator=generator).to(self.device)
         latents = sample_latents(model, embeds, self.null, noise, 15, 3.0)
-        pictures = self.movq.decode(latents, force_not_quantize=True).sample
-        return contact_sheet(torch.cat([self.examples, pictures]), 16)
+        drawn = self.movq.decode(latents, force_not_quantize=True).sample
+        arrays = (drawn / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
+        right: dict[str, list[bool]] = {"shapes all right": [], "concepts right": []}
+        for i, picture in enumerate(arrays):
+            scene = self.wanted.scene(i)
+            if self.wanted.shape[i, 0] < len(SHAPES):
+                right["shapes all right"].append(check(picture, scene)["all"])
+            else:
+                names = [o.shape for o in read_concept(picture).objects]
+                right["concepts right"].append(names == [scene.objects[0].shape])
+        figures = {name: float(np.mean(hits)) for name, hits in right.items()}
+        sheet = contact_sheet(torch.cat([self.examples[:16], drawn[:16]]), 16)
+        return Evaluation(figures, sheet)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from .concepts import CONCEPTS
 from .export import export
-from .stages import RECIPES, run_stage
+from .scenes import TRAINING
+from .stages import RECIPES, Machine, run_stage
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -26,6 +29,13 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, default=80, help="for all stages together")
     parser.add_argument("--stage", choices=RECIPES, help="only this stage, for its share")
+    parser.add_argument(
+        "--concepts",
+        type=int,
+        default=TRAINING.concepts,
+        metavar="N",
+        help=f"how many of the {len(CONCEPTS)} concepts to learn, the most common first",
+    )
     parser.add_argument("--export", type=Path, help="where the model folder goes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
@@ -38,18 +48,23 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def machine(options: argparse.Namespace) -> Machine:
+    """On a CPU one process a core; on a GPU one with large batches, fed by the other cores."""
+    if options.device == "cpu":
+        return Machine("cpu", world=options.threads)
+    return Machine(options.device, workers=max(options.threads - 2, 0), scale=16)
+
+
 def train(name: str, options: argparse.Namespace) -> None:
     """Run one stage in as many processes as the machine wants."""
-    minutes = options.minutes * RECIPES[name].share
-    on_cpu = options.device == "cpu"
-    world = options.threads if on_cpu else 1
-    threads = 1 if on_cpu else options.threads
     (options.work / f"meeting-{name}").unlink(missing_ok=True)
-    task = (name, options.work, minutes, world, options.device, threads)
-    if world == 1:
+    plan, minutes = machine(options), options.minutes * RECIPES[name].share
+    mix = replace(TRAINING, concepts=options.concepts)
+    task = (name, options.work, minutes, plan, mix)
+    if plan.world == 1:
         run_stage(0, *task)
     else:
-        torch.multiprocessing.spawn(run_stage, task, nprocs=world)
+        torch.multiprocessing.spawn(run_stage, task, nprocs=plan.world)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -43,8 +43,8 @@ def frozen_vision(setting: Setting) -> CLIPVisionModelWithProjection:
 def frozen_movq(setting: Setting) -> Any:
     """The trained autoencoder with standardised latents, the same on every call."""
     model = _frozen(autoencoder(), averaged_weights(setting.work, "movq"), setting)
-    scenes = SceneSource(setting.encoder, 2).scenes(256)
-    return standardised(model, pixels(scenes, setting.device))
+    scenes = SceneSource(setting.encoder, 2, setting.mix).scenes(256)
+    return standardised(model, pixels(scenes).to(setting.device))
 
 
 def look(picture: Tensor) -> Tensor:

@@ -17,22 +17,45 @@ import torch.distributed as dist
 from PIL import Image
 from torch import Tensor, nn
 
+from .curves import History, draw_curves
+from .scenes import TRAINING, Mix
 from .tokenizer import CaptionEncoder
 
 AVERAGE_EVERY = 10
 CHECKPOINT_SECONDS = 60
 PROGRESS_SECONDS = 10
-PREVIEW_SECONDS = 240
+EVALUATE_SECONDS = 240
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What every stage is built from."""
+    """What every stage is built from.
+
+    Attributes:
+        encoder: tokenizes captions.
+        work: where checkpoints, samples and curves go.
+        device: where the models train.
+        seed: of this process's scenes.
+        mix: which scenes to draw.
+        workers: processes that render ahead; 0 renders in the training process.
+        scale: how many times larger than on a CPU the batches are.
+    """
 
     encoder: CaptionEncoder
     work: Path
     device: torch.device
     seed: int = 0
+    mix: Mix = TRAINING
+    workers: int = 0
+    scale: int = 1
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures by name, and a picture [H, W, 3] in 0..1 where there is something to see."""
+
+    figures: dict[str, float]
+    picture: np.ndarray | None = None
 
 
 class Stage(Protocol):
@@ -47,8 +70,8 @@ class Stage(Protocol):
     def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
         """The loss of one fresh batch and figures to print; progress runs from 0 to 1."""
 
-    def preview(self, model: Any) -> np.ndarray | None:
-        """A picture [H, W, 3] in 0..1 that shows what ``model`` can do."""
+    def evaluate(self, model: Any) -> Evaluation:
+        """How good ``model`` is by itself, on scenes that training never sees."""
 
 
 def learning_rate(progress: float, peak: float, warm_up: float = 0.03) -> float:
@@ -94,6 +117,7 @@ class Trainer:
         self.samples = 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
         self.leader = self.world == 1 or dist.get_rank() == 0
+        self.history = History(self.work / f"{stage.name}.jsonl")
 
     @property
     def checkpoint(self) -> Path:
@@ -148,20 +172,30 @@ class Trainer:
                     self.ema[k].copy_(v)
         return loss.item(), log
 
-    def preview(self) -> None:
-        """Write the stage's sample grid, drawn with the averaged weights."""
+    def evaluate(self) -> None:
+        """Judge the averaged weights; write figures, curves and the stage's sample grid."""
         kept = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.model.load_state_dict(self.ema)
         self.model.eval()
         with torch.no_grad():
-            picture = self.stage.preview(self.model)
+            evaluation = self.stage.evaluate(self.model)
         self.model.train()
         self.model.load_state_dict(kept)
-        if picture is not None:
+        self.report("evaluation", evaluation.figures)
+        draw_curves(self.history, self.work / "curves" / f"{self.stage.name}.png")
+        if evaluation.picture is not None:
             folder = self.work / "samples"
             folder.mkdir(exist_ok=True)
             path = folder / f"{self.stage.name}-{self.samples:08d}.png"
-            Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8)).save(path)
+            pixels = (evaluation.picture.clip(0, 1) * 255).round().astype(np.uint8)
+            Image.fromarray(pixels).save(path)
+
+    def report(self, what: str, figures: dict[str, float]) -> None:
+        """Print figures and keep them for the curves."""
+        self.history.add(what, self.samples, figures)
+        told = " ".join(f"{k} {v:.3f}" for k, v in figures.items())
+        so_far = f"{self.elapsed / 60:6.1f} min {self.samples:8d} samples"
+        print(f"{self.stage.name} {so_far} {what} {told}", flush=True)
 
     def run(self, minutes: float) -> None:
         """Train until ``minutes`` of the stage are spent, then save.
@@ -174,7 +208,7 @@ class Trainer:
         budget = minutes * 60
         self.resume()
         self.model.train()
-        last = saved = printed = drawn = time.monotonic()
+        last = saved = printed = judged = time.monotonic()
         mean: float | None = None
         while self.elapsed < budget:
             for _ in range(AVERAGE_EVERY):
@@ -189,21 +223,16 @@ class Trainer:
                 continue
             if now - printed > PROGRESS_SECONDS:
                 printed = now
-                figures = " ".join(f"{k} {v:.3f}" for k, v in log.items())
-                print(
-                    f"{self.stage.name} {self.elapsed / 60:5.1f}/{minutes:g} min"
-                    f" {self.samples:8d} samples loss {mean:.4f} {figures}",
-                    flush=True,
-                )
+                self.report("training", {"loss": mean or loss} | log)
             if now - saved > CHECKPOINT_SECONDS:
                 saved = now
                 self.save()
-            if now - drawn > PREVIEW_SECONDS:
-                drawn = now
-                self.preview()
+            if now - judged > EVALUATE_SECONDS:
+                judged = now
+                self.evaluate()
         if self.leader:
             self.save()
-            self.preview()
+            self.evaluate()
 
 
 def checkpoint_path(work: Path, stage: str) -> Path:

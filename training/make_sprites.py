@@ -19,7 +19,7 @@ from typing import Any
 
 from PIL import Image
 
-from .concepts import CONCEPTS, ART
+from .concepts import ART, CONCEPTS
 from .sprites import COLUMNS, SIDE, STYLES
 
 PACKAGES = {"noto": "noto", "fluent": "fluent-emoji-flat", "twemoji": "twemoji"}

@@ -8,17 +8,18 @@ as in Kandinsky 2.2, whose classes and scheduler it uses.
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import PriorTransformer, UnCLIPScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
-from .data import VISION_SIZE, SceneSource, pixels
+from . import english
+from .data import VISION_SIZE, SceneSource, TextBatch, pad, pixels, stream, unseen
 from .frozen import frozen_text, frozen_vision
-from .loop import Setting
+from .loop import Evaluation, Setting
 from .pool import ReplayPool
 from .tokenizer import MAX_LENGTH
 from .towers import WIDTH
@@ -47,6 +48,12 @@ def prior_scheduler() -> Any:
     )
 
 
+def captioned(source: SceneSource, n: int) -> tuple[TextBatch, Tensor]:
+    """Captions and pictures of ``n`` fresh scenes."""
+    batch = source.scenes(n)
+    return source.text(batch, MAX_LENGTH), pixels(batch, VISION_SIZE)
+
+
 class PriorStage:
     """Trains the prior on cached caption states and image embeddings."""
 
@@ -57,27 +64,33 @@ class PriorStage:
 
     def __init__(self, setting: Setting):
         self.device = setting.device
-        self.source = SceneSource(setting.encoder, setting.seed, empty=EMPTY_SHARE)
+        self.batch = self.batch * setting.scale
+        self.batches = stream(setting, partial(captioned, n=self.batch), EMPTY_SHARE)
         self.text = frozen_text(setting)
         self.vision = frozen_vision(setting)
         self.scheduler = prior_scheduler()
         self.pool = ReplayPool(self._encode, capacity=600, reuse=4)
         prior: Any = prior_transformer()
         with torch.no_grad():
-            typical = pixels(SceneSource(setting.encoder, 3).scenes(1024), self.device, VISION_SIZE)
-            embeds = self.vision(typical).image_embeds.cpu()
+            typical = pixels(SceneSource(setting.encoder, 3, setting.mix).scenes(1024), VISION_SIZE)
+            embeds = self.vision(typical.to(self.device)).image_embeds.cpu()
             prior.clip_mean.copy_(embeds.mean(0, keepdim=True))
             prior.clip_std.copy_(embeds.std(0, keepdim=True))
         prior.clip_mean.requires_grad_(False)
         prior.clip_std.requires_grad_(False)
         self.model = prior
+        examples = unseen(setting, 128)
+        prompts = [english.canonical(examples.scene(i)) for i in range(len(examples))]
+        encoder = setting.encoder
+        self.told = pad([encoder(prompt) for prompt in prompts], encoder.end, MAX_LENGTH)
+        with torch.no_grad():
+            self.shown = self.vision(pixels(examples, VISION_SIZE).to(self.device)).image_embeds
 
     @torch.no_grad()
     def _encode(self) -> tuple[Tensor, ...]:
-        batch = self.source.scenes(self.batch)
-        text = self.source.text(batch, MAX_LENGTH)
+        text, picture = next(self.batches)
         told = self.text(text.ids.to(self.device))
-        image = self.vision(pixels(batch, self.device, VISION_SIZE)).image_embeds
+        image = self.vision(picture.to(self.device)).image_embeds
         return told.last_hidden_state, told.text_embeds, text.mask.to(self.device), image
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
@@ -89,11 +102,18 @@ class PriorStage:
         t = torch.randint(steps, (len(clean),), device=self.device)
         noisy = self.scheduler.add_noise(clean, noise, t)
         guess = self.model(noisy, t, text, states, mask).predicted_image_embedding
-        with torch.no_grad():
-            image_guess = guess * self.model.clip_std + self.model.clip_mean
-            cosine = F.cosine_similarity(image_guess, image).mean().item()
-        return F.mse_loss(guess, clean), {"cosine": cosine}
+        return F.mse_loss(guess, clean), {}
 
-    def preview(self, model: Any) -> np.ndarray | None:
-        """Nothing to see: the prior gives vectors."""
-        return None
+    def evaluate(self, model: Any) -> Evaluation:
+        """Cosine between sampled and true embeddings of prompts that state everything."""
+        told, mask = self.text(self.told.ids.to(self.device)), self.told.mask.to(self.device)
+        scheduler = prior_scheduler()
+        scheduler.set_timesteps(10)
+        generator = torch.Generator().manual_seed(0)
+        sample = torch.randn(self.shown.shape, generator=generator).to(self.device)
+        for t in scheduler.timesteps:
+            guess = model(sample, t, told.text_embeds, told.last_hidden_state, mask)
+            clean = guess.predicted_image_embedding
+            sample = scheduler.step(clean, t, sample, generator=generator).prev_sample
+        image = sample * model.clip_std + model.clip_mean
+        return Evaluation({"cosine": F.cosine_similarity(image, self.shown).mean().item()})

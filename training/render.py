@@ -18,10 +18,9 @@ from .scenes import (
     COLOUR_NAMES,
     COLOURS,
     IMAGE_SIZE,
-    SHAPES,
     SceneBatch,
 )
-from .shapes import shape_distance
+from .shapes import SHAPES, shape_distance
 from .sprites import STYLES
 
 Array = NDArray[np.float32]
@@ -66,7 +65,9 @@ def _objects(batch: SceneBatch, rows: Ints, k: int, x: Array, y: Array, scale: f
     if len(drawn):
         looks = [
             (int(s) - len(SHAPES), STYLES[style], COLOURS.get(COLOUR_NAMES[c]))
-            for s, style, c in zip(shape[drawn], batch.style[rows[drawn]], colour[drawn], strict=True)
+            for s, style, c in zip(
+                shape[drawn], batch.style[rows[drawn]], colour[drawn], strict=True
+            )
         ]
         centre_x, centre_y, radius = (g[:, None, None] for g in geometry[drawn].T)
         across, down = x[drawn][:, None, :], y[drawn][:, :, None]

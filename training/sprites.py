@@ -6,6 +6,7 @@ is drawn from the smallest copy of it that is not smaller than what is asked for
 bilinear sampling neither blurs nor aliases.
 """
 
+# mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
 import colorsys
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from .concepts import CONCEPTS, ART
+from .concepts import ART, CONCEPTS
 
 Array = NDArray[np.float32]
 

@@ -13,6 +13,7 @@ from .autoencoder import AutoencoderStage
 from .decoder import DecoderStage
 from .loop import Setting, Stage, Trainer, process_group
 from .prior import PriorStage
+from .scenes import TRAINING, Mix
 from .tokenizer import CaptionEncoder, build_tokenizer
 from .towers import ClipStage
 
@@ -34,16 +35,29 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+@dataclass(frozen=True)
+class Machine:
+    """How to use the machine: processes that train, threads of each, and renderers ahead."""
+
+    device: str = "cpu"
+    world: int = 1
+    threads: int = 1
+    workers: int = 0
+    scale: int = 1
+
+
 def run_stage(
-    rank: int, name: str, work: Path, minutes: float, world: int, device: str, threads: int
+    rank: int, name: str, work: Path, minutes: float, machine: Machine, mix: Mix = TRAINING
 ) -> None:
-    """Train one stage in process ``rank`` of ``world``; all of them follow one clock."""
-    torch.set_num_threads(threads)
+    """Train one stage in process ``rank``; all of a machine's follow one clock."""
+    world = machine.world
+    torch.set_num_threads(machine.threads)
     encoder = CaptionEncoder(build_tokenizer(work / f"tokenizer-{rank}"))
     seed = int(time.time()) * world + rank
     with process_group(rank, world, work / f"meeting-{name}"):
         torch.manual_seed(0)  # the same first weights everywhere
-        setting = Setting(encoder, work, torch.device(device), seed)
+        device = torch.device(machine.device)
+        setting = Setting(encoder, work, device, seed, mix, machine.workers, machine.scale)
         stage = RECIPES[name].build(setting)
         torch.manual_seed(seed)
         Trainer(stage, setting).run(minutes)

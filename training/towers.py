@@ -11,9 +11,9 @@ so that an attribute points the same way in both, which text differences rely on
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,8 +24,19 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from .data import LABELS, VISION_SIZE, SceneSource, label_targets, pixels
-from .loop import Setting
+from . import chinese, english
+from .data import (
+    LABELS,
+    VISION_SIZE,
+    SceneSource,
+    TextBatch,
+    label_targets,
+    pad,
+    pixels,
+    stream,
+    unseen,
+)
+from .loop import Evaluation, Setting
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
 WIDTH = 128
@@ -100,6 +111,24 @@ class LabelHeads(nn.Module):
         return {name: head(scaled) for name, head in self.heads.items()}
 
 
+Pairs = tuple[TextBatch, Tensor, dict[str, Tensor]]
+
+
+def contrasting_pairs(source: SceneSource, n: int) -> Pairs:
+    """Captions, pictures and labels of ``n`` scenes, half of them neighbours of the others."""
+    half = source.scenes(n // 2)
+    halves = (half, source.neighbours(half))
+    text = [source.text(part, MAX_LENGTH) for part in halves]
+    ids, mask = torch.cat([t.ids for t in text]), torch.cat([t.mask for t in text])
+    width = int(mask.sum(1).max())
+    targets = [label_targets(part) for part in halves]
+    return (
+        TextBatch(ids[:, :width], mask[:, :width]),
+        torch.cat([pixels(part, VISION_SIZE) for part in halves]),
+        {name: torch.cat([t[name] for t in targets]) for name in LABELS},
+    )
+
+
 class ClipStage:
     """Trains both towers on the fly-rendered scenes."""
 
@@ -110,33 +139,34 @@ class ClipStage:
 
     def __init__(self, setting: Setting):
         self.device = setting.device
-        self.source = SceneSource(setting.encoder, setting.seed)
+        self.batch = self.batch * setting.scale
+        self.batches = stream(setting, partial(contrasting_pairs, n=self.batch))
         text = text_tower(setting.encoder)
         nn.init.normal_(text.text_projection.weight, std=WIDTH**-0.5)
         self.model: Any = nn.ModuleDict(
             {"text": text, "vision": vision_tower(), "heads": LabelHeads()}
         )
         self.model.register_parameter("log_scale", nn.Parameter(torch.tensor(math.log(10.0))))
+        batch = unseen(setting, 256)
+        self.pictures = pixels(batch, VISION_SIZE).to(self.device)
+        self.told = {
+            language.__name__.split(".")[-1]: pad(
+                [setting.encoder(language.canonical(batch.scene(i))) for i in range(len(batch))],
+                setting.encoder.end,
+            ).ids.to(self.device)
+            for language in (english, chinese)
+        }
 
     def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
-        """One batch: half random scenes, half their neighbours."""
-        half = self.source.scenes(self.batch // 2)
-        near = self.source.neighbours(half)
-        halves, device = (half, near), self.device
-        text = [self.source.text(part, MAX_LENGTH) for part in halves]
-        ids = torch.cat([part.ids for part in text])
-        width = int(torch.cat([part.mask for part in text]).sum(1).max())
-        image = torch.cat([pixels(part, device, VISION_SIZE) for part in halves])
-        targets = {
-            name: torch.cat([label_targets(part)[name] for part in halves]).to(device)
-            for name in LABELS
-        }
-        text_embeds = self.model["text"](ids[:, :width].to(device)).text_embeds.float()
-        image_embeds = self.model["vision"](image).image_embeds.float()
+        """Contrast between scenes and their neighbours, and labels read from both towers."""
+        text, image, targets = next(self.batches)
+        targets = {name: values.to(self.device) for name, values in targets.items()}
+        text_embeds = self.model["text"](text.ids.to(self.device)).text_embeds.float()
+        image_embeds = self.model["vision"](image.to(self.device)).image_embeds.float()
         t, v = F.normalize(text_embeds, dim=1), F.normalize(image_embeds, dim=1)
         scale = self.model.log_scale.clamp(max=math.log(50.0)).exp()
         logits = scale * v @ t.T
-        same = torch.arange(len(t), device=device)
+        same = torch.arange(len(t), device=self.device)
         contrast = (F.cross_entropy(logits, same) + F.cross_entropy(logits.T, same)) / 2
         seen, told = self.model["heads"](v), self.model["heads"](t)
         image_loss = sum(F.cross_entropy(seen[name], targets[name]) for name in LABELS)
@@ -148,6 +178,12 @@ class ClipStage:
             log[name] = right[single].float().mean().item()
         return contrast + 0.5 * image_loss + 0.25 * text_loss, log
 
-    def preview(self, model: Any) -> np.ndarray | None:
-        """Nothing to see: the towers give vectors."""
-        return None
+    def evaluate(self, model: Any) -> Evaluation:
+        """Retrieval: how often a prompt is nearest to its own among 256 pictures."""
+        v = F.normalize(model["vision"](self.pictures).image_embeds.float(), dim=1)
+        same = torch.arange(len(v), device=self.device)
+        figures = {}
+        for language, ids in self.told.items():
+            t = F.normalize(model["text"](ids).text_embeds.float(), dim=1)
+            figures[f"retrieval {language}"] = ((t @ v.T).argmax(1) == same).float().mean().item()
+        return Evaluation(figures)
