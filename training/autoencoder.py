@@ -1,5 +1,5 @@
 """The MoVQ stage: a small VQModel with spatial normalisation (Zheng et al. 2022,
-https://arxiv.org/abs/2209.09002) that maps 128x128 pictures to 16x16x4 latents and back.
+https://arxiv.org/abs/2209.09002) that maps 128x128 pictures to 16x16x8 latents and back.
 
 Kandinsky decodes without the codebook (``force_not_quantize``) and applies no latent
 scale, so the direct path is what is trained, with a little noise on the latents to keep
@@ -24,8 +24,8 @@ from .data import SceneSource, pictures, pixels, stream, unseen
 from .loop import Evaluation, Setting
 from .scenes import CANVAS, IMAGE_SIZE
 
-LATENT_CHANNELS = 4
-LATENT_NOISE = 0.05
+LATENT_CHANNELS = 8
+LATENT_NOISE = 0.1
 CROP = 64
 
 
@@ -38,7 +38,7 @@ def autoencoder() -> Any:
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
         vq_embed_dim=LATENT_CHANNELS,
-        num_vq_embeddings=256,
+        num_vq_embeddings=16,
         norm_num_groups=8,
         norm_type="spatial",
         mid_block_add_attention=False,
@@ -103,7 +103,7 @@ class AutoencoderStage:
         self.batch = self.batch * setting.scale
         self.crops = stream(setting, partial(crops, n=self.batch))
         self.pictures = stream(setting, partial(pictures, n=self.batch // 2))
-        self.model: Any = autoencoder()
+        self.model: Any = autoencoder().to(memory_format=torch.channels_last)
         self.model.quantize.requires_grad_(False)
         self.examples = pixels(unseen(setting, 32)).to(self.device)
 

@@ -13,6 +13,7 @@ from .concepts import CONCEPTS, concept, is_concept
 from .scenes import Scene
 
 ENGLISH_SHARE = 0.6
+_LED = 0.08  # "a picture of ..."
 _MIXED = 0.03
 _STRANGE = 0.03
 _SPACED = 0.12  # some tokenizers take every Chinese character for a word of its own
@@ -23,6 +24,9 @@ def caption(scene: Scene, rng: random.Random) -> str:
     """A random caption of a scene."""
     language = english if rng.random() < ENGLISH_SHARE else chinese
     text: str = language.describe(scene, rng)
+    if rng.random() < _LED:
+        space = " " if language is english else ""
+        text = f"{rng.choice(language.LEADS)}{space}{text}"
     form = rng.random()
     if form < _MIXED:
         return _mixed(text, scene)
@@ -54,6 +58,7 @@ def _with_strange_word(text: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
-def emoji() -> list[str]:
-    """The emoji of all concepts, with and without the variation selector that some have."""
-    return list(dict.fromkeys(e for c in CONCEPTS for e in (c.emoji, c.emoji.rstrip("\ufe0f"))))
+def emoji(concepts: int) -> list[str]:
+    """The emoji of that many concepts, with and without the variation selector that some have."""
+    known = (concept.emoji for concept in CONCEPTS[:concepts])
+    return list(dict.fromkeys(form for e in known for form in (e, e.rstrip("\ufe0f"))))

@@ -63,6 +63,9 @@ _STYLES: Words = {
 _NUMBERS = {2: ("两个", "2个"), 3: ("三个", "3个"), 4: ("四个", "4个")}
 
 
+LEADS = ("画", "请画", "画一幅图，", "一张图片，", "图里有", "我要", "生成")
+
+
 def canonical(scene: Scene) -> str:
     """The description that states every attribute in the plainest order."""
     things = "和".join(
@@ -153,10 +156,10 @@ def describe(scene: Scene, rng: random.Random) -> str:
     return f"{ground}，{text}" if form < 0.75 else f"{ground}上{text}"
 
 
-def characters() -> Iterator[str]:
-    """Every character a description can hold, for the tokenizer's merges."""
-    texts = ["一个的在和，有上左右边下面图形背景两三四大小"]
+def characters(concepts: int) -> Iterator[str]:
+    """Every character that descriptions with that many concepts can hold, for the tokenizer."""
+    texts = ["一个的在和，。有上左右边下面图形背景两三四大小只朵是", *LEADS]
     for table in (_SHAPES, _COLOURS, _SIZES, _POSITIONS, _PATTERNS, _STYLES):
         texts += [word for names in table.values() for word in names]
-    texts += [name for thing in CONCEPTS for name in thing.chinese]
+    texts += [name for thing in CONCEPTS[:concepts] for name in thing.chinese]
     yield from dict.fromkeys("".join(texts))

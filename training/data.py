@@ -87,16 +87,18 @@ class SceneSource:
 
     def _change(self, batch: SceneBatch, place: tuple[int, int], name: str) -> None:
         """Give one attribute of one object another value that it can have."""
-        kind = int(batch.shape[place])
-        concept = kind - len(SHAPES)
+        concept = int(batch.shape[place]) - len(SHAPES)
+        if name == "colour" and concept >= 0 and not sprites.recolourable(concept):
+            name = "size"
         values = getattr(batch, name)
         if name == "shape" and concept >= 0:
             other = (concept + self.rng.integers(1, self.mix.concepts)) % self.mix.concepts
             values[place] = len(SHAPES) + other
             if not sprites.recolourable(int(other)):
-                batch.colour[place] = scenes.COLOUR_NAMES.index(scenes.OWN)
+                batch.colour[place] = scenes.OWN_COLOUR
         elif name == "colour" and concept >= 0:
-            values[place] = scenes.paint(batch.shape[place][None], self.rng)[0]
+            others = [c for c in (*scenes.TURNED, scenes.OWN_COLOUR) if c != values[place]]
+            values[place] = self.rng.choice(others)
         else:
             choices = {"shape": len(SHAPES), "colour": len(scenes.COLOURS)}.get(
                 name, ATTRIBUTES[name]

@@ -35,7 +35,7 @@ NULL_SHARE = 0.1
 
 
 def decoder_unet() -> Any:
-    """The untrained UNet over 16x16x4 latents."""
+    """The untrained UNet over 16x16x8 latents."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIZE,
         in_channels=LATENT_CHANNELS,
@@ -75,7 +75,7 @@ def decoder_scheduler() -> Any:
 
 
 def predict(unet: Any, noisy: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
-    """The UNet's v for latents [B, 4, 16, 16] at timesteps [B] given embeddings [B, D]."""
+    """The UNet's v for latents [B, 8, 16, 16] at timesteps [B] given embeddings [B, D]."""
     out = unet(noisy, t, None, added_cond_kwargs={"image_embeds": embeds}).sample
     velocity: Tensor = out[:, :LATENT_CHANNELS]
     return velocity

@@ -16,7 +16,7 @@ import torch
 
 from .concepts import CONCEPTS
 from .export import export
-from .scenes import TRAINING
+from .scenes import TRAINING, Mix
 from .stages import RECIPES, Machine, run_stage
 
 
@@ -55,12 +55,16 @@ def machine(options: argparse.Namespace) -> Machine:
     return Machine(options.device, workers=max(options.threads - 2, 0), scale=16)
 
 
+def scenes_of(options: argparse.Namespace) -> Mix:
+    """The scenes to train on."""
+    return replace(TRAINING, concepts=options.concepts)
+
+
 def train(name: str, options: argparse.Namespace) -> None:
     """Run one stage in as many processes as the machine wants."""
     (options.work / f"meeting-{name}").unlink(missing_ok=True)
     plan, minutes = machine(options), options.minutes * RECIPES[name].share
-    mix = replace(TRAINING, concepts=options.concepts)
-    task = (name, options.work, minutes, plan, mix)
+    task = (name, options.work, minutes, plan, scenes_of(options))
     if plan.world == 1:
         run_stage(0, *task)
     else:
@@ -75,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
         train(name, options)
     if options.export or not options.stage:
         folder = options.export or options.work / "model"
-        export(options.work, folder)
+        export(options.work, folder, scenes_of(options))
         print(f"model written to {folder}")
 
 

@@ -20,8 +20,8 @@ _SHAPE_WORDS: Words = {
     "cross": ("plus sign",),
     "ring": ("hoop",),
     "crescent": ("crescent shape",),
-    "heart": ("heart shape",),
-    "star": ("five pointed star",),
+    "heart": ("heart shape", "❤️", "❤"),
+    "star": ("five pointed star", "⭐"),
 }
 _SIZE_WORDS: Words = {
     "small": ("little", "tiny"),
@@ -192,6 +192,20 @@ def describe(scene: Scene, rng: random.Random) -> str:
     return f"{ground}, {things}" if rng.random() < 0.1 else f"{things} {ground}"
 
 
+LEADS = (
+    "a picture of",
+    "an image of",
+    "a photo of",
+    "a drawing of",
+    "draw",
+    "show me",
+    "there is",
+    "please draw",
+    "i want",
+    "make",
+)
+
+
 def _in_style(text: str, scene: Scene, rng: random.Random) -> str:
     """At times name the art style, where the scene has art."""
     if rng.random() < 0.8 or not any(is_concept(o.shape) for o in scene.objects):
@@ -199,17 +213,20 @@ def _in_style(text: str, scene: Scene, rng: random.Random) -> str:
     return f"{text} {rng.choice(_STYLES[scene.style])}"
 
 
-def words() -> Iterator[str]:
-    """Every word a description can hold, for the tokenizer's merges."""
+def words(concepts: int) -> Iterator[str]:
+    """Every word that descriptions with that many concepts can hold, for the tokenizer."""
     tables: list[tuple[str, ...]] = [SHAPES, tuple(COLOURS), tuple(SIZES), tuple(BACKGROUNDS)]
     tables += [PATTERNS, tuple(_CANONICAL_POSITION.values())]
     for table in (_SHAPE_WORDS, _SIZE_WORDS, _COLOUR_WORDS, _BACKGROUND_WORDS, _POSITION_PHRASES):
         tables.extend(table.values())
     tables += [*_STYLES.values(), *_PATTERN_WORDS.values(), *_NUMBERS.values()]
+    tables.append(LEADS)
+    tables.append(("the one it with in is are some emoji style icon",))
     tables.append(("left of right of above below and a an background shape shapes",))
     for shape in SHAPES:
-        tables.append(tuple(_plural(name) for name in (shape, *_SHAPE_WORDS.get(shape, ()))))
-    for thing in CONCEPTS:
+        names = (shape, *_SHAPE_WORDS.get(shape, ()))
+        tables.append(tuple(_plural(name) for name in names if name.isascii()))
+    for thing in CONCEPTS[:concepts]:
         tables += [thing.english, tuple(map(_plural, thing.english))]
     for phrases in tables:
         for phrase in phrases:

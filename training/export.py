@@ -17,6 +17,7 @@ from .decoder import decoder_scheduler, decoder_unet
 from .frozen import frozen_movq, frozen_text, frozen_vision
 from .loop import Setting, averaged_weights
 from .prior import prior_scheduler, prior_transformer
+from .scenes import TRAINING, Mix
 from .tokenizer import CaptionEncoder, build_tokenizer
 
 _LIBRARIES = {
@@ -52,10 +53,10 @@ def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
-def export(work: Path, folder: Path) -> None:
+def export(work: Path, folder: Path, mix: Mix = TRAINING) -> None:
     """Write the model that was trained in ``work`` to ``folder``."""
-    tokenizer = build_tokenizer(folder / "prior_tokenizer")
-    setting = Setting(CaptionEncoder(tokenizer), work, torch.device("cpu"))
+    tokenizer = build_tokenizer(folder / "prior_tokenizer", mix.concepts)
+    setting = Setting(CaptionEncoder(tokenizer), work, torch.device("cpu"), mix=mix)
     unet, prior = decoder_unet(), prior_transformer()
     unet.load_state_dict(averaged_weights(work, "decoder"))
     prior.load_state_dict(averaged_weights(work, "prior"))

@@ -111,9 +111,10 @@ class PriorStage:
         scheduler.set_timesteps(10)
         generator = torch.Generator().manual_seed(0)
         sample = torch.randn(self.shown.shape, generator=generator).to(self.device)
-        for t in scheduler.timesteps:
+        times = scheduler.timesteps
+        for t, after in zip(times, [*times[1:], None], strict=True):
             guess = model(sample, t, told.text_embeds, told.last_hidden_state, mask)
             clean = guess.predicted_image_embedding
-            sample = scheduler.step(clean, t, sample, generator=generator).prev_sample
+            sample = scheduler.step(clean, t, sample, after, generator).prev_sample
         image = sample * model.clip_std + model.clip_mean
         return Evaluation({"cosine": F.cosine_similarity(image, self.shown).mean().item()})

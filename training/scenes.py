@@ -84,9 +84,9 @@ HELD_OUT: tuple[tuple[str, str], ...] = (
 COLOUR_NAMES = (*COLOURS, OWN)
 BACKGROUND_NAMES = tuple(BACKGROUNDS)
 SIZE_NAMES = tuple(SIZES)
-_OWN = COLOUR_NAMES.index(OWN)
+OWN_COLOUR = COLOUR_NAMES.index(OWN)
 # A sprite has no black or white version: turning a hue keeps light and shade.
-_TURNED = tuple(i for i, name in enumerate(COLOURS) if name not in ("black", "white"))
+TURNED = tuple(i for i, name in enumerate(COLOURS) if name not in ("black", "white"))
 _RADII = np.array(list(SIZES.values()), np.float32)
 
 
@@ -234,8 +234,8 @@ def _draw(n: int, mix: Mix, rng: np.random.Generator) -> SceneBatch:
 def paint(shape: Ints, rng: np.random.Generator) -> Ints:
     """Colours for concepts [N]: mostly their own, often another where they can be recoloured."""
     can = np.array([sprites.recolourable(int(i) - len(SHAPES)) for i in shape], bool)
-    turned = rng.choice(_TURNED, len(shape))
-    return np.where(can & (rng.random(len(shape)) < 0.5), turned, _OWN)
+    turned = rng.choice(TURNED, len(shape))
+    return np.where(can & (rng.random(len(shape)) < 0.5), turned, OWN_COLOUR)
 
 
 def visible(batch: SceneBatch) -> NDArray[np.bool_]:

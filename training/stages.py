@@ -52,7 +52,7 @@ def run_stage(
     """Train one stage in process ``rank``; all of a machine's follow one clock."""
     world = machine.world
     torch.set_num_threads(machine.threads)
-    encoder = CaptionEncoder(build_tokenizer(work / f"tokenizer-{rank}"))
+    encoder = CaptionEncoder(build_tokenizer(work / f"tokenizer-{rank}", mix.concepts))
     seed = int(time.time()) * world + rank
     with process_group(rank, world, work / f"meeting-{name}"):
         torch.manual_seed(0)  # the same first weights everywhere

@@ -19,13 +19,14 @@ from transformers import CLIPTokenizer
 
 from . import chinese, english
 from .captions import emoji
+from .scenes import TRAINING
 
 MAX_LENGTH = 40
 START, END = "<|startoftext|>", "<|endoftext|>"
 _WORD_END = "</w>"
 _WORDS = re.compile(r"[^\W\d_]+|\d|[^\s\w]+|_")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
-_EXTRA_WORDS = ("picture image drawing photo", "with the of there is one", ", .")
+_MARKS = (",", ".")
 
 
 def byte_values() -> list[int]:
@@ -67,11 +68,14 @@ def learn_merges(words: Iterable[str], inside: Iterable[str] = ()) -> list[tuple
             pieces[word] = joined
 
 
-def build_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Write vocab.json and merges.txt into ``folder`` and load them."""
-    characters = list(chinese.characters())
-    extra = " ".join(_EXTRA_WORDS).split()
-    merges = learn_merges([*english.words(), *extra, *characters, *emoji()], characters)
+def build_tokenizer(folder: Path, concepts: int = TRAINING.concepts) -> CLIPTokenizer:
+    """Write vocab.json and merges.txt into ``folder`` and load them.
+
+    ``whole_words`` in its configuration says that a word in pieces is one that the model was
+    not taught, so that the engine can name it.
+    """
+    inside = [*chinese.characters(concepts), *emoji(concepts)]
+    merges = learn_merges([*english.words(concepts), *_MARKS, *inside], inside)
     symbols = byte_symbols()
     vocabulary = symbols + [s + _WORD_END for s in symbols] + ["".join(m) for m in merges]
     vocabulary = [*dict.fromkeys(vocabulary), START, END]
@@ -88,6 +92,7 @@ def build_tokenizer(folder: Path) -> CLIPTokenizer:
         eos_token=END,
         pad_token=END,
         model_max_length=MAX_LENGTH,
+        whole_words=True,
     )
 
 

@@ -16,6 +16,7 @@ from ..components import Component, read_json
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..errors import ModelError, UnclipError, UnclipWarning
 from ..images import clip_pixels
+from ..vocabulary import unknown_words
 
 # What CLIPTextConfig means when config.json does not say.
 CLIP_POSITIONS = 77
@@ -72,6 +73,7 @@ class TextEncoderTower:
             return_tensors="pt",
         )
         self._warn_of_cuts(prompts, length)
+        self._warn_of_unknown_words(prompts)
         model = self._tower.model
         output = model(inputs.input_ids.to(self._tower.device))
         # A tower without a projection has a pooled state instead.
@@ -100,6 +102,20 @@ class TextEncoderTower:
                 warnings.warn(
                     f"The prompt is cut: it has {tokens - 2} tokens, this model reads the first "
                     f"{length - 2}. What comes later has no effect.",
+                    UnclipWarning,
+                    stacklevel=3,
+                )
+
+    def _warn_of_unknown_words(self, prompts: Sequence[str]) -> None:
+        config = self._tokenizer_folder / "tokenizer_config.json"
+        if not (config.is_file() and read_json(config).get("whole_words")):
+            return
+        for prompt in prompts:
+            if words := unknown_words(self._tokenizer, prompt):
+                warnings.warn(
+                    "This model was not taught " + ", ".join(repr(word) for word in words) + ". "
+                    "It passes over such words as well as it can; its model card lists those it "
+                    "knows.",
                     UnclipWarning,
                     stacklevel=3,
                 )
