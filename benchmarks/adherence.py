@@ -1,16 +1,17 @@
 """Does the demo model show what the prompt says? ``python -m benchmarks.adherence``.
 
-Single objects with every attribute stated, of (shape, colour) combinations that training
-never saw, default settings, judged by the programmatic checker; the same from the true
-image embedding instead of the prior's; a control that judges each picture by another
-picture's prompt; and text-diff edits that end on unseen combinations.
+Prompts state every attribute; pictures are drawn with the default settings and judged by
+programs that took no part in training: an exact checker for geometric shapes, the nearest
+sprite for emoji concepts. Beside the scores stand their controls: the same from the true
+image embedding, pictures judged by another prompt, the autoencoder alone, and how much
+pictures of one prompt differ where the prompt leaves it open.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,79 +19,63 @@ from typing import Any
 import numpy as np
 import torch
 from unclip_graph import UnCLIP
-from unclip_graph.pipelines.defaults import TEXT_DIFF_AMOUNT
-from unclip_graph.pipelines.editing.text_diff import text_diff
-from unclip_graph.pipelines.embeddings import ImageEmbedding
-from unclip_graph.training.captions import canonical
-from unclip_graph.training.checker import check
 from unclip_graph.training.scenes import (
+    POSITIONS,
+    TRAINING,
+    Mix,
     Scene,
     SceneBatch,
+    SceneObject,
     batch_of,
-    render,
+    chinese,
+    english,
     sample_scenes,
 )
+from unclip_graph.training.scenes.checker import check, read
+from unclip_graph.training.scenes.concepts import is_concept
+from unclip_graph.training.scenes.nearest import read_concept
+from unclip_graph.training.scenes.render import render
 
 from .report import Result, at_least, at_most, wilson, write_json
 
 BATCH = 16
-SINGLE = (1.0, 0.0, 0.0)
-GOALS = {
-    "background": 0.98,
-    "colour": 0.85,
-    "size": 0.90,
-    "position": 0.75,
-    "shape": 0.55,
-    "all": 0.35,
-}
+ATTRIBUTES = ("background", "colour", "size", "position", "shape")
+# What two CPU cores can train; a GPU is asked for more.
+GOALS = {"background": 0.98, "colour": 0.90, "position": 0.75, "shape": 0.65}
+GOAL_ALL = {"never seen": 0.40, "seen": 0.55}
+Pictures = list[np.ndarray]
 Checks = list[dict[str, bool]]
 
 
 @dataclass(frozen=True)
-class Edit:
-    """A text difference, what the object is like before, and the attribute it changes."""
+class Run:
+    """One model under test, how many pictures a section draws, and the seed of it all."""
 
-    source: str
-    target: str
-    before: dict[str, str]
-    attribute: str
-    after: str
+    model: UnCLIP
+    count: int
+    seed: int
 
+    def scenes(self, mix: Mix, n: int | None = None) -> SceneBatch:
+        """Fresh scenes, the same for the same seed."""
+        return sample_scenes(n or self.count, np.random.default_rng([self.seed, 2026]), mix)
 
-def _recolour(shape: str, colour: str, after: str) -> Edit:
-    before = {"shape": shape, "colour": colour}
-    return Edit(f"a {colour} {shape}", f"a {after} {shape}", before, "colour", after)
+    def from_text(self, prompts: Sequence[str]) -> Pictures:
+        """What the model paints for prompts."""
+        out: Pictures = []
+        for number, part in enumerate(batches(len(prompts))):
+            seed = 1000 * self.seed + number
+            text = self.model.encode_text(list(prompts[part]))
+            image, negative = self.model.sample_prior(text, seed=seed)
+            out += arrays(self.model.decode(image, negative, seed=seed))
+        return out
 
-
-def _reshape(colour: str, shape: str, after: str) -> Edit:
-    before = {"shape": shape, "colour": colour}
-    return Edit(f"a {colour} {shape}", f"a {colour} {after}", before, "shape", after)
-
-
-# All but the last two end on combinations that training never saw.
-EDITS = (
-    _recolour("circle", "red", "blue"),
-    _recolour("square", "green", "orange"),
-    _recolour("triangle", "yellow", "green"),
-    _recolour("heart", "pink", "purple"),
-    _recolour("cross", "blue", "yellow"),
-    _reshape("cyan", "circle", "star"),
-    _reshape("pink", "square", "ring"),
-    Edit(
-        "a small red star",
-        "a large red star",
-        {"size": "small", "colour": "red", "shape": "star"},
-        "size",
-        "large",
-    ),
-    Edit(
-        "a heart on a white background",
-        "a heart on a black background",
-        {"background": "white", "shape": "heart"},
-        "background",
-        "black",
-    ),
-)
+    def from_images(self, pictures: np.ndarray) -> Pictures:
+        """What the decoder paints for the true embeddings of pictures."""
+        out: Pictures = []
+        for number, part in enumerate(batches(len(pictures))):
+            image = self.model.encode_image(torch.from_numpy(pictures[part]))
+            out += arrays(self.model.decode(image, seed=1000 * self.seed + number))
+        return out
 
 
 def batches(count: int) -> list[slice]:
@@ -98,45 +83,19 @@ def batches(count: int) -> list[slice]:
     return [slice(i, min(i + BATCH, count)) for i in range(0, count, BATCH)]
 
 
-def arrays(pictures: Sequence[Any]) -> list[np.ndarray]:
+def arrays(pictures: Sequence[Any]) -> Pictures:
     """PIL pictures as arrays in 0..1."""
     return [np.asarray(picture, np.float32) / 255 for picture in pictures]
 
 
-def from_text(model: UnCLIP, scenes: list[Scene]) -> list[np.ndarray]:
-    """What the model paints for the canonical captions."""
-    out: list[np.ndarray] = []
-    for seed, part in enumerate(batches(len(scenes))):
-        text = model.encode_text([canonical(scene) for scene in scenes[part]])
-        image, negative = model.sample_prior(text, seed=seed)
-        out += arrays(model.decode(image, negative, seed=seed))
-    return out
+def named(batch: SceneBatch) -> list[Scene]:
+    """All scenes of a batch by name."""
+    return [batch.scene(i) for i in range(len(batch))]
 
 
-def embed(model: UnCLIP, batch: SceneBatch) -> ImageEmbedding:
-    """The true embeddings of rendered scenes."""
-    return model.encode_image(torch.from_numpy(render(batch)))
-
-
-def from_images(model: UnCLIP, batch: SceneBatch) -> list[np.ndarray]:
-    """What the decoder paints for the true embeddings."""
-    out: list[np.ndarray] = []
-    for seed, part in enumerate(batches(len(batch))):
-        rows = np.arange(part.start, part.stop)
-        out += arrays(model.decode(embed(model, batch.take(rows)), seed=seed))
-    return out
-
-
-def judge(pictures: list[np.ndarray], scenes: list[Scene]) -> Checks:
+def judge(pictures: Pictures, scenes: list[Scene]) -> Checks:
     """The checker's verdict on every picture."""
     return [check(picture, scene) for picture, scene in zip(pictures, scenes, strict=True)]
-
-
-def line(name: str, hits: Sequence[bool], goal: str = "") -> None:
-    """Print one row of the table: share, 95% interval, sample size, goal."""
-    low, high = wilson(sum(hits), len(hits))
-    share = f"{100 * np.mean(hits):5.1f}%  [{100 * low:5.1f}, {100 * high:5.1f}]"
-    print(f"  {name:<40}{share}  n={len(hits):<5}{goal}", flush=True)
 
 
 def share(checks: Checks, name: str) -> float:
@@ -144,97 +103,166 @@ def share(checks: Checks, name: str) -> float:
     return float(np.mean([c[name] for c in checks]))
 
 
-def singles(model: UnCLIP, count: int, unseen: bool) -> list[Result]:
-    """Adherence through the prior, from the true embedding, and the shuffled control."""
-    batch = sample_scenes(count, np.random.default_rng(2026), SINGLE, unseen=unseen)
-    scenes = [batch.scene(i) for i in range(count)]
+def line(name: str, hits: Sequence[bool], goal: float | None = None) -> Result:
+    """Print one row of the table: share, 95% interval, sample size, goal; give the result."""
+    low, high = wilson(sum(hits), len(hits))
+    value = float(np.mean(hits))
+    told = f"{100 * value:5.1f}%  [{100 * low:5.1f}, {100 * high:5.1f}]"
+    wanted = f"goal {100 * goal:g}%" if goal is not None else ""
+    print(f"  {name:<44}{told}  n={len(hits):<5}{wanted}", flush=True)
+    return Result(name, value) if goal is None else at_least(name, value, goal)
+
+
+def singles(run: Run, kind: str) -> list[Result]:
+    """Single shapes of never-seen or of seen combinations."""
+    scenes = named(run.scenes(Mix(unseen=kind == "never seen")))
     start = time.monotonic()
-    pictures = from_text(model, scenes)
-    print(f"Prompt to picture ({(time.monotonic() - start) / count:.2f} s a picture)")
+    pictures = run.from_text([english.canonical(scene) for scene in scenes])
+    pace = (time.monotonic() - start) / len(scenes)
+    print(f"Single shapes, {kind} combinations ({pace:.2f} s a picture)")
     told = judge(pictures, scenes)
-    results = []
-    for name, goal in GOALS.items():
-        line(name, [c[name] for c in told], f"goal {100 * goal:g}%")
-        results.append(at_least(name, share(told, name), goal))
-    control = judge(pictures, scenes[1:] + scenes[:1])
-    line("all, captions shuffled", [c["all"] for c in control], "goal 3% at most")
-    results.append(at_most("all, captions shuffled", share(control, "all"), 0.03))
-    print("True image embedding to picture")
-    true = judge(from_images(model, batch), scenes)
-    for name in GOALS:
-        line(name, [c[name] for c in true])
-    better = share(true, "all") - share(told, "all")
-    print(f"  true embedding minus prior      {100 * better:+12.1f} points        goal 5 at most")
-    results.append(Result("all, true embedding", share(true, "all")))
-    results.append(at_most("all, true embedding minus prior", better, 0.05))
+    results = [line(f"{kind}, {n}", [c[n] for c in told], GOALS.get(n)) for n in ATTRIBUTES]
+    results.append(line(f"{kind}, all right", [c["all"] for c in told], GOAL_ALL[kind]))
+    if kind == "never seen":
+        results += controls(run, pictures, scenes, share(told, "all"))
     return results
 
 
-def edit_scenes(edit: Edit, count: int, rng: np.random.Generator) -> list[Scene]:
-    """Seen scenes that an edit applies to, with everything else random."""
-    found: list[Scene] = []
-    while len(found) < count:
-        batch = sample_scenes(1024, rng, SINGLE)
-        for scene in map(batch.scene, range(len(batch))):
-            has = vars(scene.objects[0]) | {"background": scene.background}
-            fits = all(has[name] == value for name, value in edit.before.items())
-            # On a ground of the new colour, or in it, the object would not show.
-            hidden = edit.after in (scene.background, scene.objects[0].colour)
-            if fits and not hidden and len(found) < count:
-                found.append(scene)
-    return found
+def controls(run: Run, pictures: Pictures, scenes: list[Scene], told: float) -> list[Result]:
+    """What the score would be by chance, without the prior, and of the autoencoder alone."""
+    shuffled = judge(pictures, scenes[1:] + scenes[:1])
+    print("Controls")
+    line("all right, captions shuffled", [c["all"] for c in shuffled])
+    results = [at_most("all right, captions shuffled", share(shuffled, "all"), 0.03)]
+    rendered = render(batch_of(scenes, np.random.default_rng(run.seed)))
+    true = judge(run.from_images(rendered), scenes)
+    results.append(line("all right, true embedding", [c["all"] for c in true]))
+    better = share(true, "all") - told
+    print(f"  true embedding minus prior: {100 * better:+.1f} points (goal 5 at most)")
+    results.append(at_most("true embedding minus prior", better, 0.05))
+    round_trip = judge(through_autoencoder(run.model, rendered), scenes)
+    results.append(line("all right, autoencoder alone", [c["all"] for c in round_trip], 0.95))
+    return results
 
 
-def edited_pictures(
-    model: UnCLIP, image: ImageEmbedding, edit: Edit, amount: float, seed: int
-) -> list[np.ndarray]:
-    """Embeddings turned by an edit, as pictures."""
-    texts = model.encode_text(edit.source), model.encode_text(edit.target)
-    turned = text_diff(image, *texts, amount)
-    return [
-        picture
-        for part in batches(len(turned))
-        for picture in arrays(
-            model.decode(ImageEmbedding(turned.vectors[part], turned.space), seed=seed)
-        )
-    ]
+def through_autoencoder(model: UnCLIP, pictures: np.ndarray) -> Pictures:
+    """Pictures encoded and decoded: a decoder that redraws nothing of them."""
+    out: Pictures = []
+    for part in batches(len(pictures)):
+        start = torch.from_numpy(pictures[part])
+        image = model.encode_image(start)
+        out += arrays(model.decode(image, init_image=start, strength=0.0, steps=2))
+    return out
 
 
-def edits(model: UnCLIP, count: int, amount: float = TEXT_DIFF_AMOUNT) -> list[Result]:
-    """Text diff: does the named attribute change, do the others stay?"""
-    rng = np.random.default_rng(7)
-    changed: list[bool] = []
-    stayed: list[bool] = []
-    idle: list[bool] = []
-    print(f"Text diff, amount {amount:g}")
-    for seed, edit in enumerate(EDITS):
-        scenes = edit_scenes(edit, count, rng)
-        image = embed(model, batch_of(scenes, rng))
-        goals = [expected(edit, scene) for scene in scenes]
-        turned = judge(edited_pictures(model, image, edit, amount, seed), goals)
-        hits = [c[edit.attribute] for c in turned]
-        line(f"{edit.source} -> {edit.after}", hits)
-        changed += hits
-        others = set(turned[0]) - {edit.attribute, "all"}
-        stayed += [all(c[name] for name in others) for c in turned]
-        same = judge(edited_pictures(model, image, edit, 0.0, seed), goals)
-        idle += [c[edit.attribute] for c in same]
-    line("the named attribute changes", changed, "goal 75%")
-    line("the others stay", stayed, "goal 65%")
-    line("it changes with amount 0", idle, "goal 5% at most")
-    return [
-        at_least("text diff, named attribute changes", float(np.mean(changed)), 0.75),
-        at_least("text diff, others stay", float(np.mean(stayed)), 0.65),
-        at_most("text diff, changes with amount 0", float(np.mean(idle)), 0.05),
-    ]
+def several(run: Run) -> list[Result]:
+    """Counted groups of one kind, and two shapes in a stated relation."""
+    print("Several shapes, seen combinations")
+    rng = np.random.default_rng([run.seed, 7])
+    groups = [group(rng) for _ in range(run.count // 2)]
+    prompts = [f"{number(scene)} on a {scene.background} background" for scene in groups]
+    shown = [read(picture) for picture in run.from_text(prompts)]
+    counted = [len(a.objects) == len(b.objects) for a, b in zip(shown, groups, strict=True)]
+    pairs = [pair(rng) for _ in range(run.count // 2)]
+    shown = [read(picture) for picture in run.from_text([relation(scene) for scene in pairs])]
+    related = [holds(a, b) for a, b in zip(shown, pairs, strict=True)]
+    return [line("count of 2 to 4", counted), line("relation with binding", related)]
 
 
-def expected(edit: Edit, scene: Scene) -> Scene:
-    """The scene after the edit."""
-    if edit.attribute == "background":
-        return replace(scene, background=edit.after)
-    thing = replace(scene.objects[0], **{edit.attribute: edit.after})
-    return replace(scene, objects=(thing,))
+def group(rng: np.random.Generator) -> Scene:
+    """Two to four alike objects."""
+    batch = sample_scenes(1, rng, Mix((0.0, 1 / 3, 1 / 3, 1 / 3)))
+    scene = batch.scene(0)
+    first = replace(scene.objects[0], size="small")
+    alike = tuple(replace(first, position=o.position) for o in scene.objects)
+    return replace(scene, objects=alike)
+
+
+def number(scene: Scene) -> str:
+    """The group in words."""
+    thing, count = scene.objects[0], len(scene.objects)
+    plural = thing.shape + ("es" if thing.shape.endswith("s") else "s")
+    return f"{('two', 'three', 'four')[count - 2]} small {thing.colour} {plural}"
+
+
+def pair(rng: np.random.Generator) -> Scene:
+    """Two different objects beside each other."""
+    while True:
+        scene = sample_scenes(1, rng, Mix((0.0, 1.0))).scene(0)
+        a, b = scene.objects
+        columns = [POSITIONS.index(o.position) % 3 for o in (a, b)]
+        if a.shape != b.shape and a.colour != b.colour and columns[0] < columns[1]:
+            return scene
+
+
+def relation(scene: Scene) -> str:
+    """The pair in words; its first object is the left one."""
+    a, b = scene.objects
+    things = f"a {a.colour} {a.shape} left of a {b.colour} {b.shape}"
+    return f"{things} on a {scene.background} background"
+
+
+def holds(shown: Scene, wanted: Scene) -> bool:
+    """Whether both things are there in their own colours, the first left of the second."""
+
+    def column(thing: SceneObject) -> int | None:
+        same = [o for o in shown.objects if (o.shape, o.colour) == (thing.shape, thing.colour)]
+        return POSITIONS.index(same[0].position) % 3 if same else None
+
+    left, right = (column(thing) for thing in wanted.objects)
+    return left is not None and right is not None and left < right
+
+
+def concepts(run: Run) -> list[Result]:
+    """Single emoji concepts, prompted in both languages, on grounds never seen with them."""
+    mix = Mix(concepts=TRAINING.concepts, share=1.0, unseen=True)
+    scenes = [s for s in named(run.scenes(mix, 2 * run.count)) if is_concept(s.objects[0].shape)]
+    scenes = scenes[: run.count]
+    print("Single emoji concepts, never-seen backgrounds")
+    results = []
+    languages: dict[str, tuple[Callable[[Scene], str], float]] = {
+        "English": (english.canonical, 0.60),
+        "Chinese": (chinese.canonical, 0.55),
+    }
+    for language, (describe, goal) in languages.items():
+        shown = [read_concept(p) for p in run.from_text([describe(scene) for scene in scenes])]
+        judged = list(zip(shown, scenes, strict=True))
+        for name in ("shape", "position", "size"):
+            right = [bool(a.objects) and same(a, b, name) for a, b in judged]
+            title = f"{language}, {'concept' if name == 'shape' else name}"
+            results.append(line(title, right, goal if name == "shape" else None))
+        ground = [a.background == b.background for a, b in judged]
+        results.append(line(f"{language}, background", ground))
+    return results
+
+
+def same(shown: Scene, wanted: Scene, name: str) -> bool:
+    """Whether an attribute of the only object is as wanted."""
+    return bool(getattr(shown.objects[0], name) == getattr(wanted.objects[0], name))
+
+
+def diversity(run: Run) -> list[Result]:
+    """How many positions and sizes four pictures of a prompt show that names neither.
+
+    The peer is what four random renders of the same caption show.
+    """
+    print("Four pictures of a prompt that leaves position and size open")
+    scenes = named(run.scenes(Mix(), max(run.count // 16, 4)))
+    results = []
+    prompts = [f"a {s.objects[0].colour} {s.objects[0].shape} on {s.background}" for s in scenes]
+    four = [prompt for prompt in prompts for _ in range(4)]
+    shown = [read(picture) for picture in run.from_text(four)]
+    rng = np.random.default_rng(run.seed)
+    for name, values in (("position", 9), ("size", 3)):
+        found = [
+            {getattr(s.objects[0], name) for s in shown[i : i + 4] if s.objects}
+            for i in range(0, len(shown), 4)
+        ]
+        chance = np.mean([len(set(rng.integers(values, size=4))) for _ in range(4000)])
+        mean = float(np.mean([len(several) for several in found]))
+        print(f"  different {name}s among four: {mean:.2f}, among random renders {chance:.2f}")
+        results.append(Result(f"different {name}s among four", mean, peer=float(chance)))
+    return results
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -242,14 +270,16 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.adherence", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--quick", action="store_true", help="48 pictures instead of 240")
-    parser.add_argument("--seen", action="store_true", help="combinations that training saw")
+    parser.add_argument("--quick", action="store_true", help="a few pictures of each kind")
+    parser.add_argument("--seed", type=int, default=0, help="of scenes and noise")
     parser.add_argument("--json", type=Path, help="also write the results here")
     parser.add_argument("--model", type=Path, help="a model folder instead of the demo model")
     options = parser.parse_args(argv)
-    model = UnCLIP.from_pretrained(options.model)
-    results = singles(model, 48 if options.quick else 240, unseen=not options.seen)
-    results += edits(model, 3 if options.quick else 16)
+    run = Run(UnCLIP.from_pretrained(options.model), 16 if options.quick else 240, options.seed)
+    results = singles(run, "never seen")
+    if not options.quick:
+        results += singles(run, "seen")
+    results += several(run) + concepts(run) + diversity(run)
     missed = [result.metric for result in results if result.met is False]
     print("goals missed: " + ", ".join(missed) if missed else "all goals met")
     if options.json:

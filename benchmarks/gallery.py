@@ -14,16 +14,16 @@ SEED = 1
 PROMPTS = (
     "a large red circle on a white background",
     "a small blue star in the top right on a yellow background",
-    "a large green heart in the center on a pink background",
-    "a medium orange triangle in the bottom left on a black background",
-    "a purple ring on a gray background",
-    "a large yellow crescent on a blue background",
-    "a cyan cross in the bottom right on a white background",
+    "a large cat in the center on a blue background",
+    "a large rocket in the top left on a black background",
+    "一个大的紫色心形在右下角，白色背景",
+    "一个大的苹果在中间，绿色背景",
+    "a large blue airplane on the right on a pink background",
     "two small red squares on a green background",
 )
 EDITS = (
     ("a large red heart on a white background", "a large blue heart on a white background"),
-    ("a large green square on a gray background", "a large green star on a gray background"),
+    ("a large cat on a yellow background", "a large crown on a yellow background"),
 )
 TILE, GAP, CAPTION = 128, 12, 44
 COLUMNS = 4

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from unclip_graph.pipelines.vocabulary import unknown_words
-from unclip_graph.training import captions, chinese, english, loop, stages
+from unclip_graph.training import loop, stages
 from unclip_graph.training.autoencoder import autoencoder, standardised
 from unclip_graph.training.curves import History
 from unclip_graph.training.data import SceneSource, pictures, pixels, stream
 from unclip_graph.training.export import export
 from unclip_graph.training.pool import ReplayPool
+from unclip_graph.training.scenes import captions, chinese, english
 from unclip_graph.training.tokenizer import MAX_LENGTH, CaptionEncoder, build_tokenizer
 
 

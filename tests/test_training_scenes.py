@@ -5,11 +5,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from unclip_graph.training import captions, chinese, english, sprites
-from unclip_graph.training.checker import check, components, read
-from unclip_graph.training.concepts import CONCEPTS, KINDS, is_concept
-from unclip_graph.training.nearest import read_concept
-from unclip_graph.training.render import render
 from unclip_graph.training.scenes import (
     COLOURS,
     HELD_OUT,
@@ -20,10 +15,18 @@ from unclip_graph.training.scenes import (
     Scene,
     SceneObject,
     batch_of,
+    captions,
+    chinese,
+    english,
     sample_scenes,
+    sprites,
     visible,
 )
-from unclip_graph.training.shapes import SHAPES
+from unclip_graph.training.scenes.checker import check, components, read
+from unclip_graph.training.scenes.concepts import CONCEPTS, KINDS, is_concept
+from unclip_graph.training.scenes.nearest import read_concept
+from unclip_graph.training.scenes.render import render
+from unclip_graph.training.scenes.shapes import SHAPES
 
 
 def blurred_and_noisy(pictures, rng, sigma=1.2, noise=0.02):

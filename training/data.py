@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from . import scenes, sprites
-from .captions import caption
-from .concepts import KINDS
+from . import scenes
 from .loop import Setting
-from .render import render
-from .scenes import Mix, SceneBatch
-from .shapes import SHAPES
+from .scenes import Mix, SceneBatch, sprites
+from .scenes.captions import caption
+from .scenes.concepts import KINDS
+from .scenes.render import render
+from .scenes.shapes import SHAPES
 from .tokenizer import CaptionEncoder
 
 # The vision tower, like any CLIP, looks at smaller pictures than the decoder makes.

@@ -21,13 +21,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .autoencoder import LATENT_CHANNELS, contact_sheet
-from .checker import check
 from .data import pictures, pixels, stream, unseen
 from .frozen import frozen_movq, frozen_vision, look, null_embedding
 from .loop import Evaluation, Setting
-from .nearest import read_concept
 from .pool import ReplayPool
-from .shapes import SHAPES
+from .scenes.checker import check
+from .scenes.nearest import read_concept
+from .scenes.shapes import SHAPES
 from .towers import WIDTH
 
 LATENT_SIZE = 16

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from .concepts import CONCEPTS
 from .export import export
 from .scenes import TRAINING, Mix
+from .scenes.concepts import CONCEPTS
 from .stages import RECIPES, Machine, run_stage
 
 

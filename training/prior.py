@@ -16,11 +16,11 @@ from diffusers import PriorTransformer, UnCLIPScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import english
 from .data import VISION_SIZE, SceneSource, TextBatch, pad, pixels, stream, unseen
 from .frozen import frozen_text, frozen_vision
 from .loop import Evaluation, Setting
 from .pool import ReplayPool
+from .scenes import english
 from .tokenizer import MAX_LENGTH
 from .towers import WIDTH
 

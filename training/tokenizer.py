@@ -17,9 +17,8 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
-from . import chinese, english
-from .captions import emoji
-from .scenes import TRAINING
+from .scenes import TRAINING, chinese, english
+from .scenes.captions import emoji
 
 MAX_LENGTH = 40
 START, END = "<|startoftext|>", "<|endoftext|>"

@@ -24,7 +24,6 @@ from transformers import (
     CLIPVisionModelWithProjection,
 )
 
-from . import chinese, english
 from .data import (
     LABELS,
     VISION_SIZE,
@@ -37,6 +36,7 @@ from .data import (
     unseen,
 )
 from .loop import Evaluation, Setting
+from .scenes import chinese, english
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
 WIDTH = 128

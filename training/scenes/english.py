@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from . import BACKGROUNDS, COLOURS, OWN, PATTERNS, POSITIONS, SIZES, Scene, SceneObject
 from .concepts import CONCEPTS, concept, is_concept
-from .scenes import BACKGROUNDS, COLOURS, OWN, PATTERNS, POSITIONS, SIZES, Scene, SceneObject
 from .shapes import SHAPES
 
 Words = dict[str, tuple[str, ...]]

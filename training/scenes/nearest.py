@@ -13,10 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from . import sprites
-from .checker import MIN_CONTRAST, nearest_colour, shrunk
-from .concepts import CONCEPTS
-from .scenes import (
+from . import (
     BACKGROUNDS,
     CENTRES,
     COLOURS,
@@ -25,7 +22,10 @@ from .scenes import (
     SIZES,
     Scene,
     SceneObject,
+    sprites,
 )
+from .checker import MIN_CONTRAST, nearest_colour, shrunk
+from .concepts import CONCEPTS
 from .sprites import STYLES
 
 Array = NDArray[np.float32]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from . import BACKGROUNDS, CANVAS, CENTRES, COLOURS, POSITIONS, SIZES, Scene, SceneObject
 from .render import coverage
-from .scenes import BACKGROUNDS, CANVAS, CENTRES, COLOURS, POSITIONS, SIZES, Scene, SceneObject
 from .shapes import SHAPES
 
 Array = NDArray[np.float32]

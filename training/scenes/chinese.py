@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from . import OWN, POSITIONS, Scene, SceneObject
 from .concepts import CONCEPTS, concept, is_concept
-from .scenes import OWN, POSITIONS, Scene, SceneObject
 
 Words = dict[str, tuple[str, ...]]
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from . import sprites
-from .scenes import (
+from . import (
     BACKGROUNDS,
     CANVAS,
     COLOUR_NAMES,
     COLOURS,
     IMAGE_SIZE,
     SceneBatch,
+    sprites,
 )
 from .shapes import SHAPES, shape_distance
 from .sprites import STYLES

@@ -1,4 +1,4 @@
-"""Make the sprite archive: ``python -m unclip_graph.training.make_sprites NODE_MODULES``.
+"""Make the sprite archive: ``python -m unclip_graph.training.scenes.make_sprites NODE_MODULES``.
 
 The art comes from three packages of the npm registry, whose icons are SVG with licences
 that allow shipping them (``art/NOTICE``):

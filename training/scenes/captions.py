@@ -8,9 +8,8 @@ from __future__ import annotations
 import random
 import re
 
-from . import chinese, english
+from . import Scene, chinese, english
 from .concepts import CONCEPTS, concept, is_concept
-from .scenes import Scene
 
 ENGLISH_SHARE = 0.6
 _LED = 0.08  # "a picture of ..."
