@@ -1,74 +1,77 @@
-"""The README's picture grid: ``python -m benchmarks.gallery`` writes docs/gallery.png.
+"""The README's pictures: ``python -m benchmarks.gallery`` draws them and writes their table.
 
 Every picture comes from the demo model with default settings and the seed below; none is
 picked by hand.
 """
 
+from __future__ import annotations
+
 import argparse
+import html
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from unclip_graph import UnCLIP
 
 SEED = 1
 PROMPTS = (
     "a large red circle on a white background",
-    "a small blue star in the top right on a yellow background",
     "a large cat in the center on a blue background",
-    "a large rocket in the top left on a black background",
-    "一个大的紫色心形在右下角，白色背景",
+    "a medium rocket in the top left on a black background",
     "一个大的苹果在中间，绿色背景",
-    "a large blue airplane on the right on a pink background",
-    "two small red squares on a green background",
+    "a small blue star in the top right on a yellow background",
+    "一个大的紫色心形在右下角，白色背景",
 )
 EDITS = (
     ("a large red heart on a white background", "a large blue heart on a white background"),
     ("a large cat on a yellow background", "a large crown on a yellow background"),
+    ("a large tree on a white background", "a large tree on a black background"),
 )
-TILE, GAP, CAPTION = 128, 12, 44
-COLUMNS = 4
+ROOT = Path(__file__).parent.parent
+FOLDER = Path("docs/gallery")
+BEGIN, END = "<!-- gallery -->\n", "<!-- /gallery -->\n"
+COLUMNS = 6
 
 
-def tile(picture: Image.Image, caption: str) -> Image.Image:
-    """One picture, enlarged, over its caption broken into lines."""
-    canvas = Image.new("RGB", (TILE, TILE + CAPTION), "white")
-    canvas.paste(picture.resize((TILE, TILE), Image.Resampling.BICUBIC))
-    font = ImageFont.load_default(size=11)
-    lines = [""]
-    for word in caption.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= TILE:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    ImageDraw.Draw(canvas).multiline_text((0, TILE + 2), "\n".join(lines), "#333", font)
-    return canvas
-
-
-def grid(tiles: list[Image.Image]) -> Image.Image:
-    """Tiles in rows of ``COLUMNS`` on white."""
-    width, height = TILE + GAP, TILE + CAPTION + GAP
-    rows = -(-len(tiles) // COLUMNS)
-    canvas = Image.new("RGB", (COLUMNS * width - GAP, rows * height - GAP), "white")
-    for i, one in enumerate(tiles):
-        canvas.paste(one, (i % COLUMNS * width, i // COLUMNS * height))
-    return canvas
-
-
-def main() -> None:
-    """Draw the grid and write it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("docs/gallery.png"))
-    out: Path = parser.parse_args().out
-
-    model = UnCLIP.from_pretrained()
-    tiles = [tile(model.generate_images(p, num_images=1, seed=SEED)[0], p) for p in PROMPTS]
+def draw(model: UnCLIP) -> list[tuple[Image.Image, str]]:
+    """The pictures and their captions."""
+    pictures = [(model.generate_images(p, num_images=1, seed=SEED)[0], p) for p in PROMPTS]
     for source, target in EDITS:
-        (picture,) = model.generate_images(source, num_images=1, seed=SEED)
-        (edited,) = model.edit(picture, to=target, source=source, seed=SEED)
-        tiles += [tile(picture, source), tile(edited, f"edit: {target}")]
-    grid(tiles).save(out, optimize=True)
-    print(f"wrote {out}")
+        (before,) = model.generate_images(source, num_images=1, seed=SEED)
+        (after,) = model.edit(before, to=target, source=source, seed=SEED)
+        pictures += [(before, source), (after, f"edit: {target}")]
+    return pictures
+
+
+def table(captions: list[str]) -> str:
+    """The pictures over their captions, as HTML that Markdown shows."""
+    rows = []
+    for start in range(0, len(captions), COLUMNS):
+        numbered = list(enumerate(captions))[start : start + COLUMNS]
+        cells = [
+            f'<td align="center" valign="top"><img src="{FOLDER.as_posix()}/{i:02}.png" width="128" '
+            f'alt="{html.escape(caption)}"><br><sub>{html.escape(caption)}</sub></td>'
+            for i, caption in numbered
+        ]
+        rows.append("<tr>" + "".join(cells) + "</tr>\n")
+    return "<table>\n" + "".join(rows) + "</table>\n"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Draw, write the pictures and the README's table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, default=ROOT, help="the checkout to write to")
+    root: Path = parser.parse_args(argv).root
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    pictures = draw(UnCLIP.from_pretrained())
+    for i, (picture, _) in enumerate(pictures):
+        picture.save(root / FOLDER / f"{i:02}.png", optimize=True)
+    readme = root / "README.md"
+    before, rest = readme.read_text("utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    text = before + BEGIN + table([caption for _, caption in pictures]) + END + after
+    readme.write_text(text, "utf-8")
+    print(f"wrote {len(pictures)} pictures and the table of {readme}")
 
 
 if __name__ == "__main__":
