@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from unclip_graph import UnCLIP
 from unclip_graph.training.scenes import (
     POSITIONS,
@@ -39,6 +40,7 @@ from unclip_graph.training.scenes.render import render
 from .report import Result, at_least, at_most, wilson, write_json
 
 BATCH = 16
+SHEET_TILE = 64
 ATTRIBUTES = ("background", "colour", "size", "position", "shape")
 # What two CPU cores can train; a GPU is asked for more.
 GOALS = {"background": 0.98, "colour": 0.90, "position": 0.75, "shape": 0.65}
@@ -54,6 +56,13 @@ class Run:
     model: UnCLIP
     count: int
     seed: int
+    right: Pictures
+    wrong: Pictures
+
+    def sort(self, pictures: Pictures, verdicts: Sequence[bool]) -> None:
+        """Keep pictures for the sheets of successes and failures."""
+        for picture, good in zip(pictures, verdicts, strict=True):
+            (self.right if good else self.wrong).append(picture)
 
     def scenes(self, mix: Mix, n: int | None = None) -> SceneBatch:
         """Fresh scenes, the same for the same seed."""
@@ -121,6 +130,7 @@ def singles(run: Run, kind: str) -> list[Result]:
     pace = (time.monotonic() - start) / len(scenes)
     print(f"Single shapes, {kind} combinations ({pace:.2f} s a picture)")
     told = judge(pictures, scenes)
+    run.sort(pictures, [c["all"] for c in told])
     results = [line(f"{kind}, {n}", [c[n] for c in told], GOALS.get(n)) for n in ATTRIBUTES]
     results.append(line(f"{kind}, all right", [c["all"] for c in told], GOAL_ALL[kind]))
     if kind == "never seen":
@@ -225,8 +235,9 @@ def concepts(run: Run) -> list[Result]:
         "Chinese": (chinese.canonical, 0.55),
     }
     for language, (describe, goal) in languages.items():
-        shown = [read_concept(p) for p in run.from_text([describe(scene) for scene in scenes])]
-        judged = list(zip(shown, scenes, strict=True))
+        pictures = run.from_text([describe(scene) for scene in scenes])
+        judged = list(zip(map(read_concept, pictures), scenes, strict=True))
+        run.sort(pictures, [bool(a.objects) and same(a, b, "shape") for a, b in judged])
         for name in ("shape", "position", "size"):
             right = [bool(a.objects) and same(a, b, name) for a, b in judged]
             title = f"{language}, {'concept' if name == 'shape' else name}"
@@ -265,6 +276,18 @@ def diversity(run: Run) -> list[Result]:
     return results
 
 
+def sheet(pictures: Pictures, path: Path, columns: int = 12, rows: int = 6) -> None:
+    """Pictures spread evenly over all that were drawn, as one picture."""
+    step = max(len(pictures) // (columns * rows), 1)
+    chosen = pictures[::step][: columns * rows]
+    edge = SHEET_TILE
+    canvas = Image.new("RGB", (columns * edge, -(-len(chosen) // columns) * edge), "white")
+    for i, picture in enumerate(chosen):
+        tile = Image.fromarray((picture * 255).round().astype(np.uint8)).resize((edge, edge))
+        canvas.paste(tile, (i % columns * edge, i // columns * edge))
+    canvas.save(path, optimize=True)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(
@@ -274,14 +297,21 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of scenes and noise")
     parser.add_argument("--json", type=Path, help="also write the results here")
     parser.add_argument("--model", type=Path, help="a model folder instead of the demo model")
+    parser.add_argument(
+        "--sheets", type=Path, help="a folder for sheets of what came out right and wrong"
+    )
     options = parser.parse_args(argv)
-    run = Run(UnCLIP.from_pretrained(options.model), 16 if options.quick else 240, options.seed)
+    model = UnCLIP.from_pretrained(options.model)
+    run = Run(model, 16 if options.quick else 240, options.seed, right=[], wrong=[])
     results = singles(run, "never seen")
     if not options.quick:
         results += singles(run, "seen")
     results += several(run) + concepts(run) + diversity(run)
     missed = [result.metric for result in results if result.met is False]
     print("goals missed: " + ", ".join(missed) if missed else "all goals met")
+    if options.sheets:
+        sheet(run.right, options.sheets / "demo_right.png")
+        sheet(run.wrong, options.sheets / "demo_wrong.png")
     if options.json:
         write_json(options.json, results)
 

@@ -49,8 +49,8 @@ def table(captions: list[str]) -> str:
     for start in range(0, len(captions), COLUMNS):
         numbered = list(enumerate(captions))[start : start + COLUMNS]
         cells = [
-            f'<td align="center" valign="top"><img src="{FOLDER.as_posix()}/{i:02}.png" width="128" '
-            f'alt="{html.escape(caption)}"><br><sub>{html.escape(caption)}</sub></td>'
+            f'<td align="center" valign="top"><img src="{FOLDER.as_posix()}/{i:02}.png" '
+            f'width="128" alt="{html.escape(caption)}"><br><sub>{html.escape(caption)}</sub></td>'
             for i, caption in numbered
         ]
         rows.append("<tr>" + "".join(cells) + "</tr>\n")
