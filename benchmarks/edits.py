@@ -25,8 +25,6 @@ from unclip_graph.pipelines.editing.rerank import sample_best
 from unclip_graph.pipelines.editing.text_diff import prior_means, text_diff
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.inversion import psnr
-from unclip_graph.training.captions import canonical
-from unclip_graph.training.checker import check
 from unclip_graph.training.scenes import (
     BACKGROUNDS,
     HELD_OUT,
@@ -35,8 +33,10 @@ from unclip_graph.training.scenes import (
     Scene,
     SceneObject,
     batch_of,
-    render,
 )
+from unclip_graph.training.scenes.checker import check
+from unclip_graph.training.scenes.english import canonical
+from unclip_graph.training.scenes.render import render
 
 from .report import Result, at_least, at_most, print_table, write_json
 

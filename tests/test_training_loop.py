@@ -184,3 +184,24 @@ def test_the_demo_model_has_the_size_it_must_have():
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     assert sum(sizes) <= 30 * 2**20
     assert max(sizes) <= 14 * 2**20
+
+
+def test_training_goes_on_from_an_exported_model(work, tmp_path):
+    from unclip_graph.training.warm import start_from
+
+    export(work, tmp_path)
+    encoder = CaptionEncoder(build_tokenizer(tmp_path / "more", concepts=CONCEPTS + 20))
+    setting = loop.Setting(encoder, work, torch.device("cpu"))
+    stage = stages.ClipStage(setting)
+    assert start_from(tmp_path, "clip", stage.model, encoder) > 50
+    trained = loop.averaged_weights(work, "clip")
+    old = CaptionEncoder(build_tokenizer(tmp_path / "same")).tokenizer.get_vocab()
+    new = encoder.tokenizer.get_vocab()
+    name = "text.text_model.embeddings.token_embedding.weight"
+    rows = stage.model.state_dict()[name]
+    assert len(rows) == len(new) > len(old)
+    torch.testing.assert_close(
+        rows[new["circle</w>"]], trained[name][old["circle</w>"]], atol=1e-3, rtol=0
+    )
+    name = "vision.visual_projection.weight"
+    torch.testing.assert_close(stage.model.state_dict()[name], trained[name], atol=1e-3, rtol=0)

@@ -36,6 +36,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help=f"how many of the {len(CONCEPTS)} concepts to learn, the most common first",
     )
+    parser.add_argument(
+        "--start", type=Path, metavar="FOLDER", help="an exported model to go on from"
+    )
     parser.add_argument("--export", type=Path, help="where the model folder goes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
@@ -64,7 +67,7 @@ def train(name: str, options: argparse.Namespace) -> None:
     """Run one stage in as many processes as the machine wants."""
     (options.work / f"meeting-{name}").unlink(missing_ok=True)
     plan, minutes = machine(options), options.minutes * RECIPES[name].share
-    task = (name, options.work, minutes, plan, scenes_of(options))
+    task = (name, options.work, minutes, plan, scenes_of(options), options.start)
     if plan.world == 1:
         run_stage(0, *task)
     else:

@@ -16,6 +16,7 @@ from .prior import PriorStage
 from .scenes import TRAINING, Mix
 from .tokenizer import CaptionEncoder, build_tokenizer
 from .towers import ClipStage
+from .warm import start_from
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,18 @@ class Machine:
 
 
 def run_stage(
-    rank: int, name: str, work: Path, minutes: float, machine: Machine, mix: Mix = TRAINING
+    rank: int,
+    name: str,
+    work: Path,
+    minutes: float,
+    machine: Machine,
+    mix: Mix = TRAINING,
+    start: Path | None = None,
 ) -> None:
-    """Train one stage in process ``rank``; all of a machine's follow one clock."""
+    """Train one stage in process ``rank``; all of a machine's follow one clock.
+
+    Without a checkpoint in ``work`` it starts from the exported model in ``start``, if given.
+    """
     world = machine.world
     torch.set_num_threads(machine.threads)
     encoder = CaptionEncoder(build_tokenizer(work / f"tokenizer-{rank}", mix.concepts))
@@ -59,5 +69,7 @@ def run_stage(
         device = torch.device(machine.device)
         setting = Setting(encoder, work, device, seed, mix, machine.workers, machine.scale)
         stage = RECIPES[name].build(setting)
+        if start is not None:
+            start_from(start, name, stage.model, encoder)
         torch.manual_seed(seed)
         Trainer(stage, setting).run(minutes)
