@@ -133,7 +133,7 @@ def test_examples_draw_pictures(comfyui, name):
     for entry in pictures:
         data = comfyui.get(f"/view?{urllib.parse.urlencode(entry)}")
         with Image.open(io.BytesIO(data)) as picture:
-            assert picture.size == (64, 64)
+            assert picture.size == (128, 128)
             written = picture.text["prompt"]
         assert str(ROOT) not in written
         for node, sent in prompt.items():
