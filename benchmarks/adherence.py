@@ -302,7 +302,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     options = parser.parse_args(argv)
     model = UnCLIP.from_pretrained(options.model)
-    run = Run(model, 16 if options.quick else 160, options.seed, right=[], wrong=[])
+    run = Run(model, 16 if options.quick else 96, options.seed, right=[], wrong=[])
     results = singles(run, "never seen")
     if not options.quick:
         results += singles(run, "seen")

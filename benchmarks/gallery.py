@@ -16,16 +16,16 @@ from unclip_graph import UnCLIP
 SEED = 1
 PROMPTS = (
     "a large red circle on a white background",
-    "a large cat in the center on a blue background",
-    "a medium rocket in the top left on a black background",
-    "一个大的苹果在中间，绿色背景",
+    "a large yellow crescent on a blue background",
     "a small blue star in the top right on a yellow background",
     "一个大的紫色心形在右下角，白色背景",
+    "two small red squares on a green background",
+    "一个大的苹果在左边，绿色背景",
 )
 EDITS = (
     ("a large red heart on a white background", "a large blue heart on a white background"),
-    ("a large cat on a yellow background", "a large crown on a yellow background"),
-    ("a large tree on a white background", "a large tree on a black background"),
+    ("a large green circle on a gray background", "a large green square on a gray background"),
+    ("a large yellow star on a white background", "a large yellow star on a black background"),
 )
 ROOT = Path(__file__).parent.parent
 FOLDER = Path("docs/gallery")
