@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 from unclip_graph import UnCLIP
+from unclip_graph.pipelines.components import read_json
 from unclip_graph.pipelines.embeddings import TextEmbedding
-from unclip_graph.pipelines.images import from_pil
+from unclip_graph.pipelines.images import clip_pixels, from_pil
 from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS
 from unclip_graph.pipelines.randomness import generators
 
@@ -105,7 +106,10 @@ def image_variation(model: UnCLIP, pipes: tuple[Any, Any], batch: int, steps: in
     """The difference of pictures from a picture's embedding."""
     (picture,) = model.generate_images(PROMPTS[0], seed=3, prior_steps=steps, steps=steps)
     tower = pipes[0].image_encoder
-    pixels = (from_pil(picture).permute(0, 3, 1, 2) - 0.5) / 0.5
+    config = read_json(
+        PACKAGE_MODELS / DEMO_MODEL / "prior_image_processor/preprocessor_config.json"
+    )
+    pixels = clip_pixels(from_pil(picture), config)
     with torch.no_grad():
         expected = tower(pixels).image_embeds.repeat(batch, 1)
     found = model.encode_image(picture).repeated(batch)
@@ -122,7 +126,8 @@ def _rows(text: TextEmbedding, part: slice) -> TextEmbedding:
 def _pictures_differ(
     model: UnCLIP, pipe: Any, expected: tuple[Any, Any], found: tuple[Any, Any], steps: int
 ) -> float:
-    batch, edge = len(expected[0]), 64
+    batch = len(expected[0])
+    edge = 2 ** (len(pipe.movq.config.block_out_channels) - 1) * pipe.unet.config.sample_size
     theirs = pipe(
         *expected,
         height=edge,
