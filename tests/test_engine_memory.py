@@ -232,7 +232,7 @@ def test_float8_halves_the_weights_and_keeps_the_picture():
     full = load_model(PACKAGE_MODELS / DEMO_MODEL, Options("cpu"))
     stored = load_model(PACKAGE_MODELS / DEMO_MODEL, Options("cpu", "float8"))
     expected, found = (draw(one, prompt="a large red circle", steps=8) for one in (full, stored))
-    assert (found - expected).abs().mean() < 4 / 255
+    assert (found - expected).abs().mean() < 8 / 255
     wide, narrow = (one.decoder._unet.network.size for one in (full, stored))
     assert narrow < wide / 2
     assert (
