@@ -10,7 +10,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -29,23 +29,28 @@ class Folders:
         inputs: folders in which LoadImage looks, in this order.
         output: where SaveImage writes; made when the first file is written.
         registered: files that stand in for an input name, wherever they are.
+        previews: where previews go; by default a fresh folder, made on first use.
     """
 
     inputs: Sequence[Path]
     output: Path
     registered: dict[str, Path] = field(default_factory=dict)
-    _temp: Path | None = None
+    previews: Path | None = None
 
     @property
     def temp(self) -> Path:
-        """Where previews go; a fresh folder, made on first use."""
-        if self._temp is None:
-            self._temp = Path(tempfile.mkdtemp(prefix="unclip-preview-"))
-        return self._temp
+        """Where previews go."""
+        if self.previews is None:
+            self.previews = Path(tempfile.mkdtemp(prefix="unclip-preview-"))
+        return self.previews
 
     def of_type(self, kind: str) -> Path:
         """The folder behind "output" or "temp"."""
         return self.temp if kind == "temp" else self.output
+
+    def path(self, entry: Mapping[str, str]) -> Path:
+        """The file that a node names in what it shows: filename, subfolder and type."""
+        return self.of_type(entry["type"]) / entry["subfolder"] / entry["filename"]
 
     def find_input(self, name: str) -> Path:
         """The file behind an input name; a suffix " [output]" or " [temp]" chooses a folder.
@@ -62,7 +67,7 @@ class Folders:
                 made: dict[str, list[Path | None]] = {
                     "input": [*roots],
                     "output": [self.output],
-                    "temp": [self._temp],
+                    "temp": [self.previews],
                 }
                 roots = [root for root in made[kind] if root is not None]
         found = [path for root in roots if os.path.isfile(path := inside(root, plain))]  # noqa: PTH113

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from ..nodes.host import pickle_allowed_by_environment
 from ..pipelines.errors import Cancelled
 from ..pipelines.loading import PACKAGE_MODELS
 from ..pipelines.memory import MEMORY, Memory
+from .console import SILENT, Console
 from .execution.call import current_call
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from ..pipelines.progress import Progress
-
-BAR_WIDTH = 24
 
 
 class HeadlessHost:
@@ -31,7 +29,7 @@ class HeadlessHost:
             folder that ships with the package.
         device: what a node's device "auto" means; "auto" leaves it to the engine.
         dtype: likewise.
-        stream: where progress and warnings go; None for nowhere.
+        console: where progress and warnings go.
         allow_pickle: also read pickled weights, which can run code.
         files: folders from which a graph may read files; it may write in the first.
     """
@@ -41,19 +39,18 @@ class HeadlessHost:
         models: Sequence[Path] = (),
         device: str = "auto",
         dtype: str = "auto",
-        stream: TextIO | None = None,
+        console: Console = SILENT,
         allow_pickle: bool = False,
         files: Sequence[Path] = (Path("output"), Path("input")),
     ) -> None:
-        self._files = list(files)
+        self.files = list(files)
         self._allow_pickle = allow_pickle or pickle_allowed_by_environment()
         self.interrupt = threading.Event()
         self.titles: Mapping[str, str] = {}
         self._models = list(models)
         self._device = device
         self._dtype = dtype
-        self._stream = stream
-        self._line_open = False
+        self.console = console
 
     def model_roots(self) -> list[Path]:
         """Existing folders that may hold models, the most specific first."""
@@ -63,7 +60,7 @@ class HeadlessHost:
 
     def file_roots(self) -> list[Path]:
         """The output folder, then the input folders."""
-        return self._files
+        return self.files
 
     def lora_roots(self) -> list[Path]:
         """A folder ``loras`` in each of them."""
@@ -72,16 +69,15 @@ class HeadlessHost:
     def progress(self, unit: str = "steps") -> Progress:
         """A progress bar for the node that is running."""
         call = current_call.get()
-        label = self.titles.get(call.node_id, call.node_id) if call is not None else "Sampling"
-        bar = ProgressBar(label, self._write, unit) if self._stream is not None else None
+        node_id = call.node_id if call is not None else ""
+        label = self.titles.get(node_id, node_id or "Sampling")
 
         def advance(
             step: int, total: int, preview: Callable[[], Image.Image] | None = None
         ) -> None:
             if self.interrupt.is_set():
                 raise Cancelled
-            if bar is not None:
-                bar.show(step, total, live=self._is_terminal())
+            self.console.progress(node_id, label, step, total, unit)
 
         return advance
 
@@ -103,47 +99,4 @@ class HeadlessHost:
 
     def warn(self, message: str) -> None:
         """Show a warning."""
-        self.say(f"warning: {message}")
-
-    def say(self, message: str) -> None:
-        """Show a line of its own, below a progress bar that may be open."""
-        if self._stream is not None:
-            if self._line_open:
-                self._write("", end="\n")
-            self._write(message, end="\n")
-
-    def _is_terminal(self) -> bool:
-        return self._stream is not None and self._stream.isatty()
-
-    def _write(self, text: str, end: str) -> None:
-        assert self._stream is not None
-        self._stream.write(text + end)
-        self._stream.flush()
-        self._line_open = end == ""
-
-
-class ProgressBar:
-    """Steps, rate and time of one sampling loop or download.
-
-    On a terminal the line is redrawn; elsewhere one line is written at the end.
-    """
-
-    def __init__(self, label: str, write: Callable[[str, str], None], unit: str = "steps") -> None:
-        self._label = label
-        self._unit = unit
-        self._write = write
-        self._start = time.perf_counter()
-
-    def show(self, step: int, total: int, live: bool) -> None:
-        """Show that ``step`` of ``total`` steps are done; step 0 starts the clock."""
-        if step == 0:
-            self._start = time.perf_counter()
-        seconds = time.perf_counter() - self._start
-        rate = f"{step / seconds:.1f} {self._unit}/s" if step and seconds else "starting"
-        if live:
-            filled = BAR_WIDTH * step // max(total, 1)
-            bar = "#" * filled + "." * (BAR_WIDTH - filled)
-            line = f"{self._label} [{bar}] {step}/{total}  {rate}  {seconds:.1f} s"
-            self._write(f"\r{line}\x1b[K", "\n" if step >= total else "")
-        elif step >= total:
-            self._write(f"{self._label}: {total} {self._unit} in {seconds:.1f} s ({rate})", "\n")
+        self.console.warn(message)

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ..nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from ..nodes import host as node_host
 from ..pipelines.errors import UnclipError
 from ..pipelines.loading import DEMO_MODEL
 from . import host_nodes
+from .console import SILENT, Console
 from .execution.cache import Cache
 from .execution.execute import OnEvent, RunResult, execute
 from .execution.prompt import Prompt, title
@@ -64,10 +65,11 @@ class Runner:
     """Runs workflows in this process.
 
     Args:
-        models, device, dtype, stream, allow_pickle: see :class:`HeadlessHost`.
+        models, device, dtype, console, allow_pickle: see :class:`HeadlessHost`.
         inputs: folders in which LoadImage looks; default ``./input`` and the pictures of the
             examples.
         output: folder for pictures.
+        cache: what keeps results from run to run; by default those of the run before.
     """
 
     def __init__(
@@ -78,18 +80,19 @@ class Runner:
         output: Path = Path("output"),
         device: str = "auto",
         dtype: str = "auto",
-        stream: TextIO | None = None,
+        console: Console = SILENT,
         allow_pickle: bool = False,
+        cache: Cache | None = None,
     ) -> None:
         self.folders = Folders([*(inputs or [Path("input")]), EXAMPLES / "input"], output)
         files = [output, *self.folders.inputs]
-        self.host = HeadlessHost(models, device, dtype, stream, allow_pickle, files)
+        self.host = HeadlessHost(models, device, dtype, console, allow_pickle, files)
         self.node_classes = {
             **host_nodes.host_classes(self.folders),
             **NODE_CLASS_MAPPINGS,
         }
         self.display_names = {**host_nodes.DISPLAY_NAMES, **NODE_DISPLAY_NAME_MAPPINGS}
-        self._cache = Cache()
+        self._cache = Cache() if cache is None else cache
 
     def prepare(
         self, workflow: str | Path | Mapping[str, Any], overrides: Overrides = NO_OVERRIDES
@@ -138,7 +141,10 @@ class Runner:
             InvalidWorkflow: validation found problems.
             UnclipError: the workflow, an override or the output folder is refused.
         """
-        job = self.prepare(workflow, overrides)
+        return self.run_job(self.prepare(workflow, overrides), on_event)
+
+    def run_job(self, job: Job, on_event: OnEvent | None = None) -> Outcome:
+        """Run a workflow that was prepared; errors as for :meth:`run`."""
         validation = self.check(job)
         if not validation.ok:
             raise InvalidWorkflow(job.name, validation)
@@ -159,6 +165,11 @@ class Runner:
             )
         return Outcome(job, result, self._files(result))
 
+    def write_to(self, output: Path) -> None:
+        """Write everything, previews included, below another folder from now on."""
+        self.folders.output = self.host.files[0] = output
+        self.folders.previews = output / ".previews"
+
     @contextmanager
     def _installed(self) -> Iterator[None]:
         """Make this runner's host the one that nodes ask, for as long as it works."""
@@ -170,11 +181,8 @@ class Runner:
             node_host.use(previous)
 
     def _files(self, result: RunResult) -> list[Path]:
-        return [
-            self.folders.of_type(entry["type"]) / entry["subfolder"] / entry["filename"]
-            for ui in result.ui.values()
-            for entry in ui.get("images", [])
-        ]
+        entries = (entry for ui in result.ui.values() for entry in ui.get("images", []))
+        return [self.folders.path(entry) for entry in entries]
 
 
 def example_names() -> list[str]:

@@ -267,3 +267,56 @@ def test_ctrl_c_stops_within_a_step():
     assert "Traceback" not in err
     assert len(out.splitlines()) <= 2
     assert time.monotonic() - sent < 10
+
+
+def events(out):
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_json_prints_an_event_a_line(unclip):
+    code, out, err = unclip("run", COPY, "--json")
+    found = events(out)
+    assert (code, err) == (0, "")
+    assert [one["event"] for one in found] == ["started", "node", "node", "output", "done"]
+    assert found[0] == {"event": "started", "workflow": "flow.json", "nodes": 2}
+    assert found[1] == {"event": "node", "node": "1", "title": "Picture"}
+    assert found[3] == {
+        "event": "output",
+        "node": "2",
+        "files": ["output/copy_00001_.png"],
+        "text": [],
+    }
+    assert (found[4]["status"], found[4]["exit_code"]) == ("done", 0)
+
+
+@pytest.mark.parametrize(("what", "code"), [("quick", 0), ("refuse", 2), ("fail", 1)])
+def test_json_says_how_far_nodes_are_and_how_it_ended(what, code):
+    done = subprocess.run([*toy(what), "--json"], capture_output=True, text=True)
+    found = events("\n".join(line for line in done.stdout.splitlines() if line[0] == "{"))
+    assert done.returncode == code
+    assert done.stderr == ""
+    progress = [one for one in found if one["event"] == "progress"]
+    assert [(one["title"], one["step"], one["total"]) for one in progress] == [
+        ("Prior", step, 3) for step in range(4) if what == "quick"
+    ]
+    errors = [one for one in found if one["event"] == "error"]
+    assert [one["node"] for one in errors] == ([] if what == "quick" else ["4"])
+    assert found[-1]["event"] == "done"
+    assert found[-1]["exit_code"] == code
+
+
+def test_json_reports_what_is_refused(unclip):
+    code, out, err = unclip("run", change(n1={"image": "none.png"}), "--json")
+    found = events(out)
+    assert (code, err) == (2, "")
+    assert [one["event"] for one in found] == ["started", "error", "done"]
+    assert "there is no picture 'none.png'" in found[1]["message"]
+    assert found[2]["status"] == "refused"
+
+
+def test_quiet_prints_errors_only(unclip):
+    assert unclip("run", COPY, "--quiet") == (0, "", "")
+    assert unclip("validate", COPY, "--quiet") == (0, "", "")
+    code, out, err = unclip("run", "none.json", "--quiet")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: there is no workflow file")

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from unclip_graph.headless.console import TextConsole
 from unclip_graph.headless.execution.call import CurrentCall, current_call
 from unclip_graph.headless.host import HeadlessHost
 from unclip_graph.pipelines.errors import Cancelled
@@ -40,7 +41,7 @@ def test_models_are_searched_from_the_most_specific_folder(tmp_path, monkeypatch
 
 def test_a_terminal_sees_a_bar_that_is_redrawn(in_node_4):
     stream = Terminal()
-    sample(HeadlessHost(stream=stream))
+    sample(HeadlessHost(console=TextConsole(stream)))
     lines = stream.getvalue().split("\r")
     assert lines[1].startswith("Prior [........................] 0/3")
     assert lines[-1].startswith("Prior [########################] 3/3")
@@ -49,14 +50,14 @@ def test_a_terminal_sees_a_bar_that_is_redrawn(in_node_4):
 
 def test_a_file_sees_one_line_a_node(in_node_4):
     stream = io.StringIO()
-    sample(HeadlessHost(stream=stream))
+    sample(HeadlessHost(console=TextConsole(stream)))
     assert stream.getvalue().startswith("Prior: 3 steps in ")
     assert stream.getvalue().count("\n") == 1
 
 
 def test_a_warning_does_not_break_the_bar(in_node_4):
     stream = Terminal()
-    host = HeadlessHost(stream=stream)
+    host = HeadlessHost(console=TextConsole(stream))
     host.progress()(1, 3)
     host.warn("the prompt is cut")
     assert stream.getvalue().endswith("\nwarning: the prompt is cut\n")
