@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..pipelines.errors import UnclipError
+from .batch.command import add_batch
 from .console import Console
 from .events import announcer
 from .folders import write_over
@@ -158,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
     shared = [quiet_option(), folder_options()]
     _add_run(commands, [*shared, running_options()])
+    add_batch(commands, [*shared, running_options()])
     validate = commands.add_parser(
         "validate", parents=shared, help="list every problem of a workflow"
     )

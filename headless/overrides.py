@@ -19,6 +19,7 @@ from .nodeclass import Declaration, Declarations, Input
 
 TEXT_TYPES = {"UNCLIP_TEXT_EMBED", "CONDITIONING"}
 SEED_NAMES = ("seed", "noise_seed")
+PLAIN = ("prompt", "negative", "image", "seed")
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -34,11 +35,17 @@ class Overrides:
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """One input of one node gets a value."""
+class Place:
+    """One input of one node."""
 
     node_id: str
     input: str
+
+
+@dataclass(frozen=True)
+class Assignment(Place):
+    """One input of one node gets a value."""
+
     value: Any
 
 
@@ -49,19 +56,46 @@ def resolve(prompt: Prompt, declarations: Declarations, overrides: Overrides) ->
         UnclipError: a flag fits no node, or several.
     """
     finder = _Finder(prompt, declarations)
-    found = []
-    if overrides.prompt is not None:
-        found.append(finder.text("--prompt", "Prompt", overrides.prompt, or_only=True))
-    if overrides.negative is not None:
-        found.append(
-            finder.text("--negative", "Negative prompt", overrides.negative, or_only=False)
-        )
-    if overrides.image is not None:
-        found.append(finder.picture(overrides.image.name))
-    if overrides.seed is not None:
-        found += finder.seeds(overrides.seed)
-    found += [finder.explicit(text) for text in overrides.assignments]
-    return found
+    given = {
+        "prompt": overrides.prompt,
+        "negative": overrides.negative,
+        "image": None if overrides.image is None else overrides.image.name,
+        "seed": overrides.seed,
+    }
+    found = [
+        Assignment(place.node_id, place.input, value)
+        for name, value in given.items()
+        if value is not None
+        for place in finder.plain(name, f"--{name}")
+    ]
+    return found + [finder.explicit(text) for text in overrides.assignments]
+
+
+def places(prompt: Prompt, declarations: Declarations, column: str) -> list[Place]:
+    """The inputs that a table's column sets: "prompt" and so on as the flags, or "NODE.input".
+
+    Raises:
+        UnclipError: it fits no node, or several.
+    """
+    finder = _Finder(prompt, declarations)
+    flag = f"column {column!r}"
+    if column in PLAIN:
+        return finder.plain(column, flag)
+    return [finder.named(column, flag)]
+
+
+def assignment(
+    prompt: Prompt, declarations: Declarations, place: Place, text: str, flag: str
+) -> Assignment:
+    """A place gets the value that a text means there.
+
+    Raises:
+        UnclipError: the text is no value of the input's type; the message starts with ``flag``.
+    """
+    declaration = declarations.get(prompt[place.node_id].get("class_type"))
+    assert declaration is not None, "places() finds inputs of known classes only"
+    value = _parse(declaration.inputs[place.input], text, flag)
+    return Assignment(place.node_id, place.input, value)
 
 
 def apply_to_prompt(prompt: Prompt, assignments: Iterable[Assignment]) -> Prompt:
@@ -100,7 +134,50 @@ class _Finder:
             id: d for id, n in prompt.items() if (d := declarations.get(n.get("class_type")))
         }
 
-    def text(self, flag: str, wanted: str, value: str, or_only: bool) -> Assignment:
+    def plain(self, name: str, flag: str) -> list[Place]:
+        """The inputs behind one of the names in ``PLAIN``."""
+        if name == "prompt":
+            return [self._text(flag, "Prompt", or_only=True)]
+        if name == "negative":
+            return [self._text(flag, "Negative prompt", or_only=False)]
+        return [self._picture(flag)] if name == "image" else self._seeds(flag)
+
+    def named(self, place: str, flag: str) -> Place:
+        """``NODE.input``; NODE is an id, or a title, its start or a class only one has."""
+        name, dot, key = place.rpartition(".")
+        if not dot or not name or not key:
+            raise UnclipError(
+                f"{flag} is neither {', '.join(PLAIN)} nor of the form NODE.input, "
+                "for instance Prior.steps."
+            )
+        node_id = self._node(name, flag)
+        if node_id not in self.declared:
+            raise UnclipError(
+                f"{flag}: the class of {describe(self.prompt, node_id)} is not known."
+            )
+        inputs = self.declared[node_id].inputs
+        if key not in inputs or not is_widget(inputs[key]):
+            settable = ", ".join(n for n, i in inputs.items() if is_widget(i)) or "none"
+            why = "is a socket, not a value" if key in inputs else "does not exist"
+            raise UnclipError(
+                f"{flag}: input {key!r} of {describe(self.prompt, node_id)} {why}; "
+                f"inputs that can be set: {settable}."
+            )
+        return Place(node_id, key)
+
+    def explicit(self, text: str) -> Assignment:
+        """What ``--set NODE.input=value`` means."""
+        name, equals, value = text.partition("=")
+        flag = f"--set {text!r}"
+        if not equals or not name.rpartition(".")[0] or name.endswith("."):
+            raise UnclipError(
+                f"{flag} is not of the form NODE.input=value, for instance 5.steps=10."
+            )
+        place = self.named(name, flag)
+        declared = self.declared[place.node_id].inputs[place.input]
+        return Assignment(place.node_id, place.input, _parse(declared, value, flag))
+
+    def _text(self, flag: str, wanted: str, or_only: bool) -> Place:
         encoders = [id for id, d in self.declared.items() if _is_text_encoder(d)]
         titled = [id for id, d in self.declared.items() if self._titled(id, wanted) and _text(d)]
         chosen = titled or (encoders if or_only else [])
@@ -109,53 +186,30 @@ class _Finder:
             raise self._ambiguous(flag, wanted, titled, encoders, "text", fallback)
         name = _text(self.declared[chosen[0]])
         assert name is not None
-        return Assignment(chosen[0], name, value)
+        return Place(chosen[0], name)
 
-    def picture(self, name: str) -> Assignment:
+    def _picture(self, flag: str) -> Place:
         loaders = [id for id, d in self.declared.items() if d.name.startswith("LoadImage")]
         titled = [id for id in loaders if self._titled(id, "Picture")]
         plain = [id for id in loaders if self.declared[id].name == "LoadImage"]
         chosen = titled or plain
         if len(chosen) != 1:
             fallback = ", and there is not exactly one LoadImage"
-            raise self._ambiguous("--image", "Picture", titled, loaders, "image", fallback)
-        return Assignment(chosen[0], "image", name)
+            raise self._ambiguous(flag, "Picture", titled, loaders, "image", fallback)
+        return Place(chosen[0], "image")
 
-    def seeds(self, seed: int) -> list[Assignment]:
+    def _seeds(self, flag: str) -> list[Place]:
         found = [
-            Assignment(id, name, seed)
+            Place(id, name)
             for id, d in self.declared.items()
             for name in SEED_NAMES
             if name in d.inputs and is_widget(d.inputs[name])
         ]
         if not found:
-            raise UnclipError("--seed: no node of this workflow has a seed.")
+            raise UnclipError(f"{flag}: no node of this workflow has a seed.")
         return found
 
-    def explicit(self, text: str) -> Assignment:
-        """``NODE.input=value``; NODE is an id, or a title, its start or a class only one has."""
-        place, equals, value = text.partition("=")
-        name, dot, key = place.rpartition(".")
-        if not equals or not dot or not name or not key:
-            raise UnclipError(
-                f"--set {text!r} is not of the form NODE.input=value, for instance 5.steps=10."
-            )
-        node_id = self._node(name)
-        if node_id not in self.declared:
-            raise UnclipError(
-                f"--set {text!r}: the class of {describe(self.prompt, node_id)} is not known."
-            )
-        inputs = self.declared[node_id].inputs
-        if key not in inputs or not is_widget(inputs[key]):
-            settable = ", ".join(n for n, i in inputs.items() if is_widget(i)) or "none"
-            why = "is a socket, not a value" if key in inputs else "does not exist"
-            raise UnclipError(
-                f"--set {text!r}: input {key!r} of {describe(self.prompt, node_id)} {why}; "
-                f"inputs that can be set: {settable}."
-            )
-        return Assignment(node_id, key, _parse(inputs[key], value, text))
-
-    def _node(self, name: str) -> str:
+    def _node(self, name: str, flag: str) -> str:
         if name in self.prompt:
             return name
         by_title = [id for id in self.prompt if self._titled(id, name)]
@@ -169,7 +223,7 @@ class _Finder:
         candidates = several or list(self.prompt)
         problem = "names several nodes" if several else "names no node"
         raise UnclipError(
-            f"--set: {name!r} {problem}; use the id of one of these:{self._listed(candidates)}"
+            f"{flag}: {name!r} {problem}; use the id of one of these:{self._listed(candidates)}"
         )
 
     def _titled(self, node_id: str, wanted: str) -> bool:
@@ -191,9 +245,9 @@ class _Finder:
         shown = titled or candidates
         if not shown:
             return UnclipError(f"{flag}: this workflow has no node that it could set.")
-        return UnclipError(
-            f"{flag}: {why}; use --set ID.{input_name}=VALUE with one of:{self._listed(shown)}"
-        )
+        place = f"ID.{input_name}"
+        way_out = f"use --set {place}=VALUE" if flag[0] == "-" else f"name the column {place}"
+        return UnclipError(f"{flag}: {why}; {way_out} with one of:{self._listed(shown)}")
 
     def _listed(self, node_ids: list[str]) -> str:
         return "".join(f"\n  {describe(self.prompt, node_id)}" for node_id in node_ids)
@@ -213,7 +267,7 @@ def _text(declaration: Declaration) -> str | None:
     return None
 
 
-def _parse(declared: Input, value: str, text: str) -> Any:
+def _parse(declared: Input, value: str, flag: str) -> Any:
     """A value as its input's type; ranges and choices are left to validation."""
     try:
         if declared.type == "INT":
@@ -222,10 +276,10 @@ def _parse(declared: Input, value: str, text: str) -> Any:
             return float(value)
     except ValueError:
         kind = "whole number" if declared.type == "INT" else "number"
-        raise UnclipError(f"--set {text!r}: {value!r} is not a {kind}.") from None
+        raise UnclipError(f"{flag}: {value!r} is not a {kind}.") from None
     if declared.type == "BOOLEAN":
         if value.casefold() not in YES + NO:
-            raise UnclipError(f"--set {text!r}: use true or false.")
+            raise UnclipError(f"{flag}: use true or false.")
         return value.casefold() in YES
     for choice in declared.choices or ():
         if str(choice) == value:

@@ -1,0 +1,1 @@
+"""A workflow over a table of inputs: ``unclip batch``."""
