@@ -35,9 +35,10 @@ class ComfyHost:
         self._memory = ComfyMemory()
 
     def model_roots(self) -> list[Path]:
-        """The models of the pack, then models/unclip and models/diffusers, extra paths included."""
+        """The pack's own, models/unclip, models/diffusers, models/checkpoints; extra paths, too."""
         known = folder_paths.folder_names_and_paths
-        named = [path for kind in (FOLDER, "diffusers") if kind in known for path in known[kind][0]]
+        kinds = [kind for kind in (FOLDER, "diffusers", "checkpoints") if kind in known]
+        named = [path for kind in kinds for path in known[kind][0]]
         return [PACKAGE_MODELS, *map(Path, named)]
 
     def file_roots(self) -> list[Path]:

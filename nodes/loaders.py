@@ -1,4 +1,4 @@
-"""Load: a model folder becomes the four stage models."""
+"""Load: a model becomes its four stages."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ def _stamp(model: str, **others: Any) -> str:
         return fingerprint(resolve(model, host.current().model_roots()))
     except UnclipError:
         return model
+
+
+def _validate(model: str | None) -> bool | str:
+    """Why a model that is not in the list is not; None comes from another node."""
+    if model is None or model in _models():
+        return True
+    try:
+        load_model(resolve(model, host.current().model_roots()))
+    except UnclipError as error:
+        return str(error)
+    return True
 
 
 _PLACEMENT = [
@@ -74,23 +85,25 @@ def _opened(folder: Path, options: Options) -> tuple[Any, ...]:
     "UnCLIPLoader",
     title="Load unCLIP model",
     stage="0 load",
-    description="Opens a model folder in the diffusers layout and gives its four stages. "
+    description="Opens a model, a diffusers folder or a single file, and gives its four stages. "
     "Weights are read when a stage first runs, so a stage that a graph does not use costs nothing.",
     inputs=[
         Input(
             "model",
             _models,
-            "The model folder: the demo model that ships with the pack, or a diffusers folder "
-            "with safetensors weights under models/unclip or models/diffusers.",
+            "The model: the demo model that ships with the pack, a diffusers folder with "
+            "safetensors weights under models/unclip or models/diffusers, or a single-file "
+            "Stable unCLIP checkpoint there or under models/checkpoints.",
         ),
         *_PLACEMENT,
     ],
     outputs=_STAGES,
     aliases=["checkpoint", "kandinsky", "dall-e 2", "unclip loader"],
     is_changed=_stamp,
+    validate=_validate,
 )
 def load(model: str, device: str = "auto", dtype: str = "auto") -> tuple[Any, ...]:
-    """The four stage models of a folder."""
+    """The four stages of a model."""
     folder = resolve(model, host.current().model_roots())
     return _opened(folder, _options(device, dtype))
 

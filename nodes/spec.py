@@ -93,6 +93,7 @@ def node(
     outputs: Sequence[Output],
     aliases: Sequence[str] = (),
     is_changed: Callable[..., Any] | None = None,
+    validate: Callable[..., bool | str] | None = None,
     is_output: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare the function below as a node and register its V1 class.
@@ -106,12 +107,14 @@ def node(
         outputs: in the order of what it returns; a tuple if there are several.
         aliases: other words under which people search for it.
         is_changed: tells the host when to run the node again although no input changed.
+        validate: checks the inputs that its parameters name before anything runs, instead of
+            the host: True, or what is wrong.
         is_output: runs even if nothing is wired to its outputs.
     """
     spec = NodeSpec(id, title, stage, description, tuple(inputs), tuple(outputs), tuple(aliases))
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        NODE_CLASS_MAPPINGS[id] = _v1_class(spec, function, is_changed, is_output)
+        NODE_CLASS_MAPPINGS[id] = _v1_class(spec, function, is_changed, validate, is_output)
         NODE_DISPLAY_NAME_MAPPINGS[id] = title
         return function
 
@@ -122,6 +125,7 @@ def _v1_class(
     spec: NodeSpec,
     function: Callable[..., Any],
     is_changed: Callable[..., Any] | None,
+    validate: Callable[..., bool | str] | None,
     is_output: bool,
 ) -> type:
     def input_types(cls: type) -> dict[str, dict[str, Any]]:
@@ -152,6 +156,8 @@ def _v1_class(
     }
     if is_changed is not None:
         members["IS_CHANGED"] = staticmethod(is_changed)
+    if validate is not None:
+        members["VALIDATE_INPUTS"] = staticmethod(validate)
     return type(spec.id, (), members)
 
 

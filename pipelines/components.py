@@ -97,7 +97,8 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, "pt") as file:
+        # By numpy, since torch takes seconds to import and no tensor is read.
+        with safe_open(path, "np") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise ModelError(f"{path} is missing; copy the whole model folder.") from None
@@ -188,7 +189,7 @@ class Component:
     @cached_property
     def config(self) -> dict[str, Any]:
         """``config.json``, of the right class."""
-        config = read_json(self.folder / "config.json")
+        config = self._read_config()
         declared = config.get("_class_name") or next(iter(config.get("architectures") or []), None)
         if declared not in (None, self.class_name):
             raise ModelError(f"{self.folder} holds a {declared}, wanted a {self.class_name}.")
@@ -201,6 +202,9 @@ class Component:
                     "model folder again."
                 )
         return config
+
+    def _read_config(self) -> dict[str, Any]:
+        return read_json(self.folder / "config.json")
 
     @cached_property
     def device(self) -> torch.device:
@@ -216,7 +220,8 @@ class Component:
     def identity(self) -> str:
         """Another text for other weights, another device type or another number type."""
         state = [f"{self.class_name} {self.options.dtype} {self.dtype} {self.device.type}"]
-        for path in (self.folder / "config.json", *self.weight_files()):
+        state.append(json.dumps(self.config, sort_keys=True))
+        for path in self.weight_files():
             stat = path.stat()
             state.append(f"{path.resolve()} {stat.st_mtime_ns} {stat.st_size}")
         return hashlib.sha256("\n".join(state).encode()).hexdigest()
@@ -275,11 +280,23 @@ class Component:
         """
         files = self.weight_files()
         if files[0].suffix == ".safetensors":
-            self._check_shapes(files)
+            self._check_shapes(self._found(files))
 
     def _load(self) -> Any:
         self.check()
-        cls = self._class
+        try:
+            with _quiet_transformers():
+                model, missing = self._read()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(f"{self.folder} cannot be loaded: {error}") from error
+        self._refuse_missing(missing)
+        if self._from_transformers:
+            # How this is said at loading differs between versions of transformers.
+            model = model.to(self.dtype)
+        return model.eval().requires_grad_(False)
+
+    def _read(self) -> tuple[Any, set[str]]:
+        """The network with its weights, and the names of those that are missing."""
         files = self.weight_files()
         options: dict[str, Any] = {
             "use_safetensors": files[0].suffix == ".safetensors",
@@ -294,23 +311,23 @@ class Component:
                 "low_cpu_mem_usage": is_accelerate_available(),
                 "torch_dtype": self.dtype,
             }
-        try:
-            with _quiet_transformers():
-                model, report = cls.from_pretrained(
-                    str(self.folder), output_loading_info=True, **options
-                )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{self.folder} cannot be loaded: {error}") from error
-        if report["missing_keys"]:
-            some = ", ".join(sorted(report["missing_keys"])[:3])
+        model, report = self._class.from_pretrained(
+            str(self.folder), output_loading_info=True, **options
+        )
+        return model, set(report["missing_keys"])
+
+    def _refuse_missing(self, names: set[str]) -> None:
+        if names:
+            some = ", ".join(sorted(names)[:3])
             raise ModelError(
-                f"The weights in {self.folder} lack {len(report['missing_keys'])} tensors that its "
+                f"The weights in {self.folder} lack {len(names)} tensors that its "
                 f"configuration asks for ({some}, ...). The files belong to another model."
             )
-        if self._from_transformers:
-            # How this is said at loading differs between versions of transformers.
-            model = model.to(self.dtype)
-        return model.eval().requires_grad_(False)
+
+    def tensor(self, key: str) -> torch.Tensor | None:
+        """One tensor of its weights, or None if there is none of that name."""
+        found = (read_tensor(path, key) for path in self.weight_files())
+        return next((one for one in found if one is not None), None)
 
     def weight_files(self) -> list[Path]:
         """Its safetensors files, or its pickled ones if there are no others.
@@ -335,11 +352,15 @@ class Component:
             )
         return pickles
 
-    def _check_shapes(self, files: list[Path]) -> None:
-        """Refuse weights that do not fit the configuration, naming the first such tensor."""
+    def _found(self, files: list[Path]) -> Mapping[str, tuple[int, ...]]:
+        """The name and shape of every tensor in its weights."""
         found: dict[str, tuple[int, ...]] = {}
         for path in files:
             found |= tensor_shapes(path)
+        return found
+
+    def _check_shapes(self, found: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuse weights that do not fit the configuration, naming the first such tensor."""
         for key, wanted in self.shapes.items():
             if found.get(key, wanted) != wanted:
                 raise ModelError(

@@ -1,4 +1,4 @@
-"""Find diffusers-layout model folders and open one as stage models."""
+"""Find models, folders in the diffusers layout and single files, and open one as stage models."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from pathlib import Path
 from .components import Options, read_json
 from .errors import ModelError
 from .families import family_of, is_supported
+from .original import open_checkpoint
+from .source import ModelFolder
 from .stages import StageModels
 
 DEMO_MODEL = "demo"
 PACKAGE_MODELS = Path(__file__).resolve().parent.parent / "models"
 INDEX = "model_index.json"
+SINGLE_FILE = ".safetensors"
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 DEFAULT_OPTIONS = Options()
 _MAX_DEPTH = 4
 
 
 def find_models(roots: Iterable[Path]) -> list[str]:
-    """Names, relative to their root and with forward slashes, of folders a family can open.
+    """Names, relative to their root and with forward slashes, of what a family can open.
 
     Relative names keep a saved workflow valid on another machine. The first root that
     has a name wins.
@@ -36,6 +40,10 @@ def find_models(roots: Iterable[Path]) -> list[str]:
                 subfolders.clear()
                 if depth and _supported(here):
                     names[here.relative_to(root).as_posix()] = None
+                continue
+            for path in (here / name for name in sorted(files) if name.endswith(SINGLE_FILE)):
+                if _is_checkpoint(path, fingerprint(path)):
+                    names[path.relative_to(root).as_posix()] = None
     return list(names)
 
 
@@ -46,26 +54,41 @@ def _supported(folder: Path) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)
+def _is_checkpoint(file: Path, stamp: str) -> bool:
+    try:
+        open_checkpoint(file, DEFAULT_OPTIONS)
+    except ModelError:
+        return False
+    return True
+
+
 def resolve(name: str, roots: Iterable[Path]) -> Path:
-    """The folder of a model by its relative name.
+    """The folder or single file of a model by its relative name.
 
     Raises:
         ModelError: no root has it, or the name leads outside.
     """
     searched = list(roots)
     for root in searched:
-        folder = (root / name).resolve()
-        if (
-            (folder / INDEX).is_file()
-            and not Path(name).is_absolute()
-            and ".." not in Path(name).parts
-        ):
-            return folder
+        found = (root / name).resolve()
+        inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+        if inside and ((found / INDEX).is_file() or _is_single_file(found)):
+            return found
     places = ", ".join(map(str, searched))
+    if name.endswith(PICKLES):
+        raise ModelError(
+            f"{name} is a pickle, which can run code when it is read. Convert it to {SINGLE_FILE}."
+        )
     raise ModelError(
-        f"No model folder {name!r} with a {INDEX} under {places}. Put the diffusers folder there, "
+        f"No model {name!r} under {places}. Put a folder in the diffusers layout there, with its "
+        f"{INDEX}, or a single-file checkpoint ({SINGLE_FILE}), "
         f"or choose one of: {', '.join(find_models(searched)) or 'none found'}."
     )
+
+
+def _is_single_file(path: Path) -> bool:
+    return path.suffix == SINGLE_FILE and path.is_file()
 
 
 def find_weights(roots: Iterable[Path]) -> list[str]:
@@ -94,25 +117,25 @@ def resolve_weights(name: str, roots: Iterable[Path]) -> Path:
 
 
 def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageModels:
-    """Open a model folder; reads JSON only, weights load when a stage first runs.
+    """Open a model; reads JSON and headers only, weights load when a stage first runs.
 
-    The same folder with the same settings gives the same objects within a process, so
+    The same model with the same settings gives the same objects within a process, so
     that two loaders share one copy of the weights.
 
     Args:
-        path: a folder with ``model_index.json``.
+        path: a folder with ``model_index.json``, or a single-file checkpoint.
         options: number type, device policy and what else the networks are loaded with.
 
     Raises:
-        ModelError: the folder is no model, or of an unknown family.
+        ModelError: it is no model, or of an unknown family.
     """
-    folder = Path(path).resolve()
-    if not (folder / INDEX).is_file():
+    found = Path(path).resolve()
+    if not (found / INDEX).is_file() and not _is_single_file(found):
         raise ModelError(
-            f"{folder} is no model folder: it has no {INDEX}. "
-            "Choose a folder in the diffusers layout."
+            f"{found} is no model folder: it has no {INDEX}. "
+            "Choose a folder in the diffusers layout, or a single-file checkpoint."
         )
-    return _open(folder, fingerprint(folder), options)
+    return _open(found, fingerprint(found), options)
 
 
 def fingerprint(folder: Path) -> str:
@@ -127,6 +150,9 @@ def fingerprint(folder: Path) -> str:
 
 
 @lru_cache(maxsize=8)
-def _open(folder: Path, stamp: str, options: Options) -> StageModels:
-    index = read_json(folder / INDEX)
-    return family_of(index)(folder, index, options)
+def _open(path: Path, stamp: str, options: Options) -> StageModels:
+    if path.is_file():
+        model: ModelFolder = open_checkpoint(path, options)
+    else:
+        model = ModelFolder(path, read_json(path / INDEX), options)
+    return family_of(model.index)(model)

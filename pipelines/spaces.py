@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .components import Component, read_tensor
+from .components import Component
 from .embeddings import EmbeddingSpace
 from .errors import ModelError
 
@@ -40,11 +40,10 @@ def space_of(tower: Component) -> EmbeddingSpace:
         if _shape(config) == (space.dim, width, layers):
             return space
     key = _PROJECTION[tower.class_name]
-    for path in tower.weight_files():
-        projection = read_tensor(path, key)
-        if projection is not None:
-            digest = _digest(projection)
-            return EmbeddingSpace(f"clip-{digest}", f"CLIP {digest}", len(projection))
+    projection = tower.tensor(key)
+    if projection is not None:
+        digest = _digest(projection)
+        return EmbeddingSpace(f"clip-{digest}", f"CLIP {digest}", len(projection))
     raise ModelError(f"{tower.folder} has no {key}, so its embedding space is unknown.")
 
 

@@ -103,7 +103,7 @@ def test_prompts_of_any_length_run(flow, unclip, tiny_model, words):
         ("Prior.steps=0", "smaller than the minimum"),
         ("Decode.count=1000", "bigger than the maximum"),
         ("Prior.scheduler=magic", "not on offer; choose one of: 'default'"),
-        ("Model.model=nobody", "not on offer"),
+        ("Model.model=nobody", "No model 'nobody' under"),
         ("Decode.width=100000", "bigger than the maximum"),
     ],
 )

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from ..components import Options
 from ..errors import ModelError
+from ..source import ModelFolder
 from ..stages import StageModels
 
-Build = Callable[[Path, Mapping[str, Any], Options], StageModels]
+Build = Callable[[ModelFolder], StageModels]
 
 _MODULE_OF_PIPELINE = {
     "KandinskyPriorPipeline": "kandinsky21",

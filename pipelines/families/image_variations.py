@@ -7,38 +7,32 @@ diffusers' ``StableDiffusionImageVariationPipeline`` does, to the bit; without i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 
 from ..autoencoder import Autoencoder
-from ..components import Component, Options
 from ..embeddings import ImageEmbedding
 from ..errors import UnclipWarning
+from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from .clip import ImageEncoderTower
 from .diffusion import Condition, DiffusionDecoder
 
 
-def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
+def build(model: ModelFolder) -> StageModels:
     """Open the folder; it has no text stages, a Karlo prior can stand in for them."""
-
-    def component(role: str, class_name: str, **expected: Any) -> Component:
-        return Component(folder / role, class_name, options, **expected)
-
-    vision = component("image_encoder", "CLIPVisionModelWithProjection")
+    vision = model.component("image_encoder", "CLIPVisionModelWithProjection")
     space = space_of(vision)
     return StageModels(
-        MissingStage("text encoder", folder.name),
-        MissingStage("prior", folder.name),
-        ImageEncoderTower(vision, folder / "feature_extractor", space),
+        MissingStage("text encoder", model.name),
+        MissingStage("prior", model.name),
+        ImageEncoderTower(vision, model.part("feature_extractor"), space),
         ImageVariationDecoder(
-            component("unet", "UNet2DConditionModel", cross_attention_dim=space.dim),
-            Autoencoder(component("vae", "AutoencoderKL")),
-            folder / "scheduler",
+            model.component("unet", "UNet2DConditionModel", cross_attention_dim=space.dim),
+            Autoencoder(model.component("vae", "AutoencoderKL")),
+            model.part("scheduler"),
             space,
         ),
     )

@@ -8,7 +8,8 @@ mode does what diffusers' ``KandinskyPriorPipeline``, ``KandinskyPipeline``,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ import torch
 from torch import Tensor
 
 from ..autoencoder import Autoencoder
-from ..components import Component, Options, read_json
+from ..components import Component, read_json
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
 from ..errors import ModelError, UnclipError
 from ..sampling import Noised
+from ..source import ModelFolder
 from ..spaces import VIT_L
 from ..stages import Drawing, MissingStage, StageModels
 from . import kandinsky22
@@ -33,29 +35,28 @@ TOKENS = 77
 FIRST_BETA, LAST_BETA, LEVELS = 0.0001, 0.02, 1000
 
 
-def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
+def build(model: ModelFolder) -> StageModels:
     """Open a prior folder, or a decoder folder with the prior that lies beside it."""
-    if index["_class_name"] == PRIOR_PIPELINE:
+    if model.index["_class_name"] == PRIOR_PIPELINE:
         # Laid out as 2.2's.
-        return kandinsky22.build(folder, {"_class_name": "KandinskyV22PriorPipeline"}, options)
-    beside = folder.with_name(f"{folder.name.removesuffix('-inpaint')}-prior")
-    missing = MissingStage("prior", folder.name)
-    stages = StageModels(missing, missing, MissingStage("image encoder", folder.name), missing)
+        return kandinsky22.build(replace(model, index={"_class_name": "KandinskyV22PriorPipeline"}))
+    beside = model.path.with_name(f"{model.name.removesuffix('-inpaint')}-prior")
+    missing = MissingStage("prior", model.name)
+    stages = StageModels(missing, missing, MissingStage("image encoder", model.name), missing)
     space = VIT_L
     if (beside / "model_index.json").is_file():
-        stages = build(beside, read_json(beside / "model_index.json"), options)
+        index = read_json(beside / "model_index.json")
+        stages = build(replace(model, path=beside, index=index))
         space = stages.prior.space
-
-    def component(role: str, class_name: str, **expected: Any) -> Component:
-        return Component(folder / role, class_name, options, **expected)
-
     decoder = Kandinsky21Decoder(
-        component("unet", "UNet2DConditionModel", addition_embed_type="text_image"),
-        Autoencoder(component("movq", "VQModel")),
-        folder / "scheduler",
+        model.component("unet", "UNet2DConditionModel", addition_embed_type="text_image"),
+        Autoencoder(model.component("movq", "VQModel")),
+        model.part("scheduler"),
         space,
         stages.image_encoder,
-        MultilingualTower(component("text_encoder", "MultilingualCLIP"), folder / "tokenizer"),
+        MultilingualTower(
+            model.component("text_encoder", "MultilingualCLIP"), model.part("tokenizer")
+        ),
     )
     return StageModels(stages.text_encoder, stages.prior, stages.image_encoder, decoder)
 

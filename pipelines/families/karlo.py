@@ -7,7 +7,7 @@ diffusers' ``UnCLIPPipeline`` and ``UnCLIPImageVariationPipeline`` do, to the bi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ from torch.nn import functional
 
 from .. import defaults
 from ..autoencoder import pictures_of
-from ..components import Component, Options, bring, read_json
+from ..components import Component, bring, read_json
 from ..drawing import denoise, sources_of, start
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
 from ..errors import UnclipError
 from ..images import resized, to_pil
 from ..progress import Progress
 from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
+from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from .clip import ImageEncoderTower, TextEncoderTower
@@ -34,38 +35,35 @@ from .prior import TransformerPrior
 NULL = "null"
 
 
-def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
+def build(model: ModelFolder) -> StageModels:
     """Open a text-to-image or an image-variation folder."""
 
-    def component(role: str, class_name: str) -> Component:
-        return Component(folder / role, class_name, options)
-
-    text_tower = component("text_encoder", "CLIPTextModelWithProjection")
-    image_encoder: Any = MissingStage("image encoder", folder.name)
-    prior: Any = MissingStage("prior", folder.name)
+    text_tower = model.component("text_encoder", "CLIPTextModelWithProjection")
+    image_encoder: Any = MissingStage("image encoder", model.name)
+    prior: Any = MissingStage("prior", model.name)
     space = space_of(text_tower)
-    if "image_encoder" in index:
-        vision = component("image_encoder", "CLIPVisionModelWithProjection")
+    if "image_encoder" in model.index:
+        vision = model.component("image_encoder", "CLIPVisionModelWithProjection")
         space = space_of(vision)
-        image_encoder = ImageEncoderTower(vision, folder / "feature_extractor", space)
-    text_encoder = TextEncoderTower(text_tower, folder / "tokenizer", space)
-    if "prior" in index:
+        image_encoder = ImageEncoderTower(vision, model.part("feature_extractor"), space)
+    text_encoder = TextEncoderTower(text_tower, model.part("tokenizer"), space)
+    if "prior" in model.index:
         prior = TransformerPrior(
-            component("prior", "PriorTransformer"),
-            folder / "prior_scheduler",
+            model.component("prior", "PriorTransformer"),
+            model.part("prior_scheduler"),
             text_encoder,
             space,
             partial(no_picture, space),
         )
     upscaler = KarloUpscaler(
-        component("super_res_first", "UNet2DModel"),
-        component("super_res_last", "UNet2DModel"),
-        folder / "super_res_scheduler",
+        model.component("super_res_first", "UNet2DModel"),
+        model.component("super_res_last", "UNet2DModel"),
+        model.part("super_res_scheduler"),
     )
     decoder = KarloDecoder(
-        component("decoder", "UNet2DConditionModel"),
-        component("text_proj", "UnCLIPTextProjModel"),
-        folder / "decoder_scheduler",
+        model.component("decoder", "UNet2DConditionModel"),
+        model.component("text_proj", "UnCLIPTextProjModel"),
+        model.part("decoder_scheduler"),
         text_encoder,
         upscaler,
     )

@@ -7,7 +7,7 @@ and image to image with a ViT-H/14 or, small, a ViT-L/14 image encoder
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from ..autoencoder import Autoencoder
-from ..components import Component, Options, read_json
+from ..components import Component, read_json
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
 from ..errors import UnclipError
 from ..randomness import noise
 from ..schedulers import make
+from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from .clip import ImageEncoderTower, TextEncoderTower
@@ -29,47 +30,44 @@ from .karlo import no_picture
 from .prior import TransformerPrior
 
 
-def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
+def build(model: ModelFolder) -> StageModels:
     """Open a folder of any of the layouts."""
 
-    def component(role: str, class_name: str, **expected: Any) -> Component:
-        return Component(folder / role, class_name, options, **expected)
-
-    prompts = component("text_encoder", "CLIPTextModel")
+    prompts = model.component("text_encoder", "CLIPTextModel")
     width = int(prompts.config["hidden_size"])
     prompt_space = EmbeddingSpace(f"sd-prompt-{width}", "Stable Diffusion's prompts", width)
-    prompt_tower = TextEncoderTower(prompts, folder / "tokenizer", prompt_space)
+    prompt_tower = TextEncoderTower(prompts, model.part("tokenizer"), prompt_space)
     text_encoder: Any = prompt_tower
-    prior: Any = MissingStage("prior", folder.name)
-    image_encoder: Any = MissingStage("image encoder", folder.name)
-    if "image_encoder" in index:
-        vision = component("image_encoder", "CLIPVisionModelWithProjection")
+    prior: Any = MissingStage("prior", model.name)
+    image_encoder: Any = MissingStage("image encoder", model.name)
+    if "image_encoder" in model.index:
+        vision = model.component("image_encoder", "CLIPVisionModelWithProjection")
         space = space_of(vision)
-        image_encoder = ImageEncoderTower(vision, folder / "feature_extractor", space)
+        image_encoder = ImageEncoderTower(vision, model.part("feature_extractor"), space)
     else:
-        tower = component("prior_text_encoder", "CLIPTextModelWithProjection")
+        tower = model.component("prior_text_encoder", "CLIPTextModelWithProjection")
         space = space_of(tower)
-        text_encoder = TextEncoderTower(tower, folder / "prior_tokenizer", space)
+        text_encoder = TextEncoderTower(tower, model.part("prior_tokenizer"), space)
         prior = TransformerPrior(
-            component("prior", "PriorTransformer", embedding_dim=space.dim),
-            folder / "prior_scheduler",
+            model.component("prior", "PriorTransformer", embedding_dim=space.dim),
+            model.part("prior_scheduler"),
             text_encoder,
             space,
             partial(no_picture, space),
         )
     decoder = StableUnCLIPDecoder(
-        component(
+        model.component(
             "unet",
             "UNet2DConditionModel",
             class_embed_type="projection",
             projection_class_embeddings_input_dim=2 * space.dim,
         ),
-        Autoencoder(component("vae", "AutoencoderKL")),
-        folder / "scheduler",
+        Autoencoder(model.component("vae", "AutoencoderKL")),
+        model.part("scheduler"),
         space,
         prompt_tower,
-        component("image_normalizer", "StableUnCLIPImageNormalizer"),
-        folder / "image_noising_scheduler",
+        model.component("image_normalizer", "StableUnCLIPImageNormalizer"),
+        model.part("image_noising_scheduler"),
     )
     return StageModels(text_encoder, prior, image_encoder, decoder)
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...autoencoder import Autoencoder
-from ...components import Component, Options
+from ...components import Component
 from ...embeddings import EmbeddingSpace
+from ...source import ModelFolder
 from ...spaces import VIT_BIGG, space_of
 from ...stages import MissingStage, StageModels
 from ..clip import ImageEncoderTower, TextEncoderTower
@@ -40,56 +42,64 @@ _COMBINED_FOLDERS = _DECODER_FOLDERS | {
 }
 
 
-def _folders(folder: Path, pipeline: str) -> dict[str, Path]:
+def _places(model: ModelFolder) -> dict[str, tuple[ModelFolder, str]]:
     """The folder of each component; a decoder finds its prior in the sibling folder."""
+
+    def places(where: ModelFolder, names: Mapping[str, str]) -> dict[str, tuple[ModelFolder, str]]:
+        return {role: (where, name) for role, name in names.items()}
+
+    pipeline = model.index["_class_name"]
     if pipeline.endswith("CombinedPipeline"):
-        return {role: folder / name for role, name in _COMBINED_FOLDERS.items()}
+        return places(model, _COMBINED_FOLDERS)
     if pipeline.startswith("KandinskyV22Prior"):
-        return {role: folder / name for role, name in _PRIOR_FOLDERS.items()}
-    found = {role: folder / name for role, name in _DECODER_FOLDERS.items()}
-    sibling = folder.with_name(_DECODER_NAME.sub("prior", folder.name))
-    if sibling != folder and (sibling / "model_index.json").is_file():
-        found |= {role: sibling / name for role, name in _PRIOR_FOLDERS.items()}
+        return places(model, _PRIOR_FOLDERS)
+    found = places(model, _DECODER_FOLDERS)
+    sibling = model.path.with_name(_DECODER_NAME.sub("prior", model.name))
+    if sibling != model.path and (sibling / "model_index.json").is_file():
+        found |= places(replace(model, path=sibling), _PRIOR_FOLDERS)
     return found
 
 
-def build(folder: Path, index: Mapping[str, Any], options: Options) -> StageModels:
+def build(model: ModelFolder) -> StageModels:
     """Open a combined, a prior or a decoder folder."""
-    paths = _folders(folder, index["_class_name"])
+    places = _places(model)
 
     def component(role: str, class_name: str, **expected: Any) -> Component:
-        return Component(paths[role], class_name, options, **expected)
+        where, name = places[role]
+        return where.component(name, class_name, **expected)
 
-    text_encoder: Any = MissingStage("text encoder", folder.name)
-    prior: Any = MissingStage("prior", folder.name)
-    image_encoder: Any = MissingStage("image encoder", folder.name)
-    decoder: Any = MissingStage("decoder", folder.name)
+    def part(role: str) -> Path:
+        where, name = places[role]
+        return where.part(name)
+
+    text_encoder: Any = MissingStage("text encoder", model.name)
+    prior: Any = MissingStage("prior", model.name)
+    image_encoder: Any = MissingStage("image encoder", model.name)
+    decoder: Any = MissingStage("decoder", model.name)
     space = None
-    if "prior" in paths:
+    if "prior" in places:
         vision = component("image_encoder", "CLIPVisionModelWithProjection")
         space = space_of(vision)
-        image_encoder = ImageEncoderTower(vision, paths["image_processor"], space)
+        image_encoder = ImageEncoderTower(vision, part("image_processor"), space)
         text = component("text_encoder", "CLIPTextModelWithProjection", projection_dim=space.dim)
-        text_encoder = TextEncoderTower(text, paths["tokenizer"], space)
+        text_encoder = TextEncoderTower(text, part("tokenizer"), space)
         transformer = component("prior", "PriorTransformer", embedding_dim=space.dim)
         prior = TransformerPrior(
             transformer,
-            paths["prior_scheduler"],
+            part("prior_scheduler"),
             text_encoder,
             space,
             lambda: image_encoder.null,
             samples_negative=True,
         )
-    if "unet" in paths:
+    if "unet" in places:
         sees: dict[str, Any] = {"addition_embed_type": ("image", "image_hint")}
         if space is not None:
             sees["encoder_hid_dim"] = space.dim
         unet = component("unet", "UNet2DConditionModel", **sees)
         movq = component("movq", "VQModel")
         space = space or _space_of_lone_decoder(unet)
-        decoder = KandinskyDecoder(
-            unet, Autoencoder(movq), paths["scheduler"], space, image_encoder
-        )
+        decoder = KandinskyDecoder(unet, Autoencoder(movq), part("scheduler"), space, image_encoder)
     return StageModels(text_encoder, prior, image_encoder, decoder)
 
 
