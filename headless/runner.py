@@ -6,6 +6,7 @@ what differs from the last.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from .formats.document import Document, WorkflowError, document, read
 from .formats.editor import to_prompt
 from .formats.resolve import VIRTUAL
 from .host import HeadlessHost
-from .nodeclass import Declarations
+from .nodeclass import Declarations, NodeClasses
 from .overrides import Overrides, apply_to_prompt, apply_to_workflow, resolve
 from .report import refusal
 
@@ -95,34 +96,31 @@ class Runner:
         self._cache = Cache() if cache is None else cache
 
     def prepare(
-        self, workflow: str | Path | Mapping[str, Any], overrides: Overrides = NO_OVERRIDES
+        self,
+        workflow: str | Path | Mapping[str, Any],
+        overrides: Overrides = NO_OVERRIDES,
+        rng: random.Random | None = None,
     ) -> Job:
         """Read a workflow (a file, an example's name, or parsed JSON) and set the overrides.
+
+        ``rng`` chooses among the alternatives of dynamic prompts.
 
         Raises:
             UnclipError: it is no workflow, or an override fits no node.
         """
-        source = open_workflow(workflow)
-        prompt = self.to_prompt(source)
-        declarations = Declarations(self.node_classes)
         if overrides.image is not None:
             if not overrides.image.is_file():
                 raise UnclipError(f"--image: there is no file {overrides.image}.")
             host_nodes.read_frames(overrides.image)
             self.folders.registered[overrides.image.name] = overrides.image.resolve()
         with self._installed():
-            assignments = resolve(prompt, declarations, overrides)
-        document = source.data if source.kind == "editor" else None
-        if document is not None:
-            document = apply_to_workflow(document, declarations, assignments)
-        return Job(source.name, apply_to_prompt(prompt, assignments), document)
+            source = open_workflow(workflow)
+            return prepare(source, self.node_classes, self.display_names, overrides, rng)
 
     def to_prompt(self, source: Document) -> Prompt:
         """The prompt of a document of either kind."""
-        if source.kind == "editor":
-            with self._installed():
-                return to_prompt(source.data, self.node_classes, self.display_names)
-        return {id: {**node, "inputs": node.get("inputs", {})} for id, node in source.data.items()}
+        with self._installed():
+            return prompt_of(source, self.node_classes, self.display_names)
 
     def check(self, job: Job) -> Validation:
         """Every problem of a job."""
@@ -183,6 +181,35 @@ class Runner:
     def _files(self, result: RunResult) -> list[Path]:
         entries = (entry for ui in result.ui.values() for entry in ui.get("images", []))
         return [self.folders.path(entry) for entry in entries]
+
+
+def prompt_of(
+    source: Document,
+    node_classes: NodeClasses,
+    display_names: Mapping[str, str],
+    rng: random.Random | None = None,
+) -> Prompt:
+    """The prompt of a document of either kind."""
+    if source.kind == "editor":
+        return to_prompt(source.data, node_classes, display_names, rng)
+    return {id: {**node, "inputs": node.get("inputs", {})} for id, node in source.data.items()}
+
+
+def prepare(
+    source: Document,
+    node_classes: NodeClasses,
+    display_names: Mapping[str, str],
+    overrides: Overrides = NO_OVERRIDES,
+    rng: random.Random | None = None,
+) -> Job:
+    """A document with the overrides set; see :meth:`Runner.prepare`."""
+    prompt = prompt_of(source, node_classes, display_names, rng)
+    declarations = Declarations(node_classes)
+    assignments = resolve(prompt, declarations, overrides)
+    document = source.data if source.kind == "editor" else None
+    if document is not None:
+        document = apply_to_workflow(document, declarations, assignments)
+    return Job(source.name, apply_to_prompt(prompt, assignments), document)
 
 
 def example_names() -> list[str]:

@@ -147,10 +147,33 @@ def test_a_changed_row_is_refused_and_named(batch):
 
 def test_another_workflow_is_refused_and_the_difference_named(batch):
     batch("image\na.png\n")
-    code, _, err = batch("image\na.png\nb.png\n", "--set", "2.filename_prefix=z")
+    code, _, err = batch("image\na.png\nb.png\n", "--set", "1.image=c.png")
     assert code == 2
-    assert "node 2 (SaveImage): filename_prefix was 'x/copy' and is 'z'" in err
+    assert "node 1 \"Picture\" (LoadImage): image was 'a.png' and is 'c.png'" in err
     assert len(manifest()) == 1
+
+
+def test_an_editor_workflow_with_alternatives_and_a_date_can_be_resumed(batch):
+    nodes = [
+        {"id": 1, "type": "LoadImage", "title": "Picture", "widgets_values": ["a.png", "image"]},
+        {
+            **{"id": 2, "type": "SaveImage", "widgets_values": ["%date:hhmmss%"]},
+            "inputs": [{"name": "images", "type": "IMAGE", "link": 5}],
+        },
+        {"id": 3, "type": "PrimitiveString", "widgets_values": ["{1|2|3|4|5|6|7|8|9|10|11}"]},
+        {
+            **{"id": 4, "type": "PreviewAny"},
+            "inputs": [{"name": "source", "type": "*", "link": 6}],
+        },
+    ]
+    links = [[5, 1, 0, 2, 0, "IMAGE"], [6, 3, 0, 4, 0, "STRING"]]
+    Path("editor.json").write_text(json.dumps({"nodes": nodes, "links": links}))
+    for count in range(1, 5):
+        table = "\n".join(["image", *["b.png"] * count])
+        assert batch(table, workflow="editor.json")[0] == 0
+    assert len({record["text"][0] for record in manifest().values()}) == 1
+    with Image.open("out/00004.png") as image:
+        assert json.loads(image.text["workflow"])["nodes"][0]["widgets_values"][0] == "b.png"
 
 
 def test_a_folder_with_other_files_is_refused(batch):

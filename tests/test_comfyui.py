@@ -14,6 +14,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,9 +67,9 @@ class Server:
         raise TimeoutError(f"the prompt has not ended in {RUN_SECONDS} s")
 
 
-@pytest.fixture(scope="module")
-def comfyui(tmp_path_factory):
-    base = tmp_path_factory.mktemp("comfyui")
+@contextmanager
+def started(base: Path) -> Iterator[Server]:
+    """A ComfyUI with this pack, whose own folders are below ``base``."""
     for name in ("custom_nodes", "input", "output", "models/unclip"):
         (base / name).mkdir(parents=True)
     (base / "custom_nodes" / PACK).symlink_to(ROOT, target_is_directory=True)
@@ -98,6 +100,12 @@ def comfyui(tmp_path_factory):
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def comfyui(tmp_path_factory):
+    with started(tmp_path_factory.mktemp("comfyui")) as server:
+        yield server
 
 
 def test_every_node_has_its_place_in_the_menu(comfyui):

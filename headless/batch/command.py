@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import random
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,9 +23,11 @@ from ..options import (
     runner_from,
 )
 from ..overrides import Overrides
-from ..runner import InvalidWorkflow, Runner
+from ..runner import InvalidWorkflow, Runner, open_workflow, prepare
+from .comfyui import ComfyUIEngine
+from .comfyui_client import Client, node_classes
 from .drive import Tally, drive
-from .engine import BatchStopped
+from .engine import BatchStopped, Engine
 from .folder import Folder
 from .local import LocalEngine
 from .plan import Plan, make_plan
@@ -65,6 +68,18 @@ def add_batch(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
     batch.add_argument(
         "--retry-failed", action="store_true", help="when resuming, also run failed rows again"
     )
+    batch.add_argument(
+        "--engine",
+        choices=("local", "comfyui"),
+        default="local",
+        help="what draws: this process (the default), or a running ComfyUI",
+    )
+    batch.add_argument(
+        "--server",
+        metavar="URL",
+        default="http://127.0.0.1:8188",
+        help="the ComfyUI of --engine comfyui (default: %(default)s)",
+    )
     batch.set_defaults(command=_batch)
 
 
@@ -74,23 +89,45 @@ def _batch(arguments: argparse.Namespace, console: Console) -> int:
         route_warnings(console, arguments.verbose)
         table = read_table(arguments.inputs)
         store = Folder(Path(arguments.out))
-        runner = runner_from(
-            arguments,
-            console,
-            inputs=[*(arguments.input or [Path("input")]), arguments.inputs.parent],
-            output=store.scratch,
-        )
-        job = runner.prepare(arguments.workflow, Overrides(assignments=arguments.set))
-        plan = make_plan(table, job, Declarations(runner.node_classes))
-        _check_one(plan, table.rows, runner)
+        start = {"local": _local, "comfyui": _comfyui}[arguments.engine]
+        plan, engine = start(arguments, table, store, console)
         try:
-            return _run(plan, table, runner, store, console, arguments.retry_failed)
+            return _run(plan, table, engine, store, console, arguments.retry_failed)
         finally:
             store.close()
 
 
+def _local(
+    arguments: argparse.Namespace, table: Table, store: Folder, console: Console
+) -> tuple[Plan, Engine]:
+    inputs = _inputs(arguments)
+    runner = runner_from(arguments, console, inputs=inputs, output=store.scratch)
+    overrides = Overrides(assignments=arguments.set)
+    job = runner.prepare(arguments.workflow, overrides, random.Random(0))
+    plan = make_plan(table, job, Declarations(runner.node_classes))
+    _check_one(plan, table.rows, runner)
+    return plan, LocalEngine(runner, plan, store.scratch)
+
+
+def _comfyui(
+    arguments: argparse.Namespace, table: Table, store: Folder, console: Console
+) -> tuple[Plan, Engine]:
+    source = open_workflow(arguments.workflow)
+    client = Client(arguments.server)
+    classes, titles = node_classes(client.object_info())
+    overrides = Overrides(assignments=arguments.set)
+    job = prepare(source, classes, titles, overrides, random.Random(0))
+    plan = make_plan(table, job, Declarations(classes))
+    return plan, ComfyUIEngine(client, plan, _inputs(arguments))
+
+
+def _inputs(arguments: argparse.Namespace) -> list[Path]:
+    """Where a row's pictures are looked up."""
+    return [*(arguments.input or [Path("input")]), arguments.inputs.parent]
+
+
 def _run(
-    plan: Plan, table: Table, runner: Runner, store: Folder, console: Console, retry: bool
+    plan: Plan, table: Table, engine: Engine, store: Folder, console: Console, retry: bool
 ) -> int:
     records = store.open(plan.job, table.rows)
     todo = pending(table.rows, records, retry)
@@ -107,7 +144,6 @@ def _run(
     console.event(
         "started", workflow=plan.job.name, rows=tally.rows, done=tally.done, failed=tally.failed
     )
-    engine = LocalEngine(runner, plan, store.scratch)
     try:
         drive(plan.order(todo.rows), engine, store, console, tally)
     except KeyboardInterrupt:

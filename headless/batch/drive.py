@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from ..console import Console
@@ -42,14 +43,15 @@ def drive(
         BatchStopped: no further row can be drawn or kept.
     """
     pace = _Pace(len(rows))
-    for drawn in engine.draw(rows):
-        try:
-            record = store.commit(drawn)
-        except OSError as error:
-            raise BatchStopped(f"results cannot be written: {error.strerror or error}.") from error
-        tally.add(record)
-        left = pace.tick()
-        _report(drawn, record, console, tally, left)
+    with closing(engine.draw(rows)) as drawing:
+        for drawn in drawing:
+            try:
+                record = store.commit(drawn)
+            except OSError as error:
+                cause = error.strerror or error
+                raise BatchStopped(f"results cannot be written: {cause}.") from error
+            tally.add(record)
+            _report(drawn, record, console, tally, pace.tick())
 
 
 def _report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -49,7 +49,7 @@ class Drawn:
 class Engine(Protocol):
     """Draws rows."""
 
-    def draw(self, rows: Sequence[Row]) -> Iterator[Drawn]:
+    def draw(self, rows: Sequence[Row]) -> Generator[Drawn, None, None]:
         """Draw rows, in any order; each comes back once.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class LocalEngine:
         self._plan = plan
         self._scratch = scratch
 
-    def draw(self, rows: Sequence[Row]) -> Iterator[Drawn]:
+    def draw(self, rows: Sequence[Row]) -> Generator[Drawn, None, None]:
         """Draw rows in the given order; see :class:`.engine.Engine`."""
         console = self._runner.host.console
         for row in rows:

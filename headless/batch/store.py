@@ -185,6 +185,7 @@ def _differences(before: Prompt, after: Prompt) -> list[str]:
         found += [
             f"{describe(after, id)}: {name} was {old.get(name)!r} and is {new.get(name)!r}"
             for name in [*new, *(name for name in old if name not in new)]
-            if old.get(name) != new.get(name)
+            # The batch names its files itself, and a prefix may hold today's date.
+            if old.get(name) != new.get(name) and name != "filename_prefix"
         ]
     return found
