@@ -6,6 +6,7 @@ optional attributes. Reading ``INPUT_TYPES`` may list folders, so it happens onc
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,6 +72,12 @@ class Declaration:
     def is_output(self) -> bool:
         """Whether a prompt may end here; ComfyUI accepts ``True`` itself only."""
         return getattr(self.cls, "OUTPUT_NODE", False) is True
+
+    @cached_property
+    def is_asynchronous(self) -> bool:
+        """Whether the function is a coroutine function."""
+        name = getattr(self.cls, "FUNCTION", "")
+        return inspect.iscoroutinefunction(getattr(self.cls, name, None))
 
     @property
     def takes_lists(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..pipelines.errors import UnclipError
-from .execution.execute import RunResult
+from .execution.outcome import RunResult
 from .execution.prompt import Prompt, describe
 from .execution.validate import Validation
 

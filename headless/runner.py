@@ -20,7 +20,8 @@ from ..pipelines.loading import DEMO_MODEL
 from . import host_nodes
 from .console import SILENT, Console
 from .execution.cache import Cache
-from .execution.execute import OnEvent, RunResult, execute
+from .execution.execute import execute
+from .execution.outcome import OnEvent, RunResult
 from .execution.prompt import Prompt, title
 from .execution.validate import Validation, validate
 from .folders import Folders, check_writable

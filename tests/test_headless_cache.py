@@ -1,8 +1,10 @@
 """What runs again in a second run of the same process, and what does not."""
 
+import weakref
+
 import pytest
 from toy_nodes import CALLS, INT, NODES, node, v1
-from unclip_graph.headless.execution.cache import Cache
+from unclip_graph.headless.execution.cache import Cache, LruCache, NoCache
 from unclip_graph.headless.execution.execute import execute
 
 
@@ -134,3 +136,65 @@ def test_a_cached_chain_of_ten_thousand_nodes(run):
     prompt["end"] = node("Show", values=["9999", 0])
     run(prompt)
     assert run(prompt).executed == []
+
+
+def test_an_lru_cache_remembers_across_prompts_up_to_its_size():
+    cache = LruCache(6)
+
+    def executed(value):
+        return execute(chain(value), NODES, cache=cache).executed
+
+    assert [len(executed(v)) for v in (1, 2, 1, 3, 1, 2)] == [3, 3, 0, 3, 0, 3]
+
+
+def test_an_lru_cache_never_loses_what_the_run_needs():
+    cache = LruCache(1)
+    assert execute(chain(1), NODES, cache=cache).ui == {"3": {"values": [2]}}
+    assert execute(chain(1), NODES, cache=cache).executed == []
+    with pytest.raises(ValueError, match="NoCache"):
+        LruCache(0)
+
+
+def test_no_cache_keeps_nothing_between_runs():
+    cache = NoCache()
+    for _ in range(2):
+        assert execute(chain(1), NODES, cache=cache).executed == ["1", "2", "3"]
+
+
+def test_no_cache_frees_a_result_once_the_last_reader_has_run():
+    """A chain of big values: never more than the two that one step needs are alive."""
+    alive = weakref.WeakSet()
+    most = []
+
+    class Big:
+        pass
+
+    @v1(optional={"before": ("BIG",)}, hidden={"me": "UNIQUE_ID"}, returns=("BIG",))
+    def Make(self, me, before=None):
+        made = Big()
+        alive.add(made)
+        most.append(len(alive))
+        return (made,)
+
+    prompt = {"0": node("Make")}
+    for i in range(1, 20):
+        prompt[str(i)] = node("Make", before=[str(i - 1), 0])
+    prompt["end"] = node("Show", values=["19", 0])
+    cache = NoCache()
+    assert execute(prompt, {**NODES, "Make": Make}, cache=cache).status == "success"
+    assert max(most) <= 2
+    assert execute(prompt, {**NODES, "Make": Make}).status == "success"
+    assert max(most) >= 20
+
+
+def test_no_cache_computes_a_lazy_source_once():
+    prompt = {
+        "1": node("Number", value=1),
+        "2": node("Add", a=["1", 0], b=1),
+        "3": node("Switch", choose=True, yes=["1", 0], no=["2", 0]),
+        "4": node("Show", values=["3", 0]),
+        "5": node("Show", values=["1", 0]),
+    }
+    result = execute(prompt, NODES, cache=NoCache())
+    assert result.ui == {"4": {"values": [1]}, "5": {"values": [1]}}
+    assert result.executed.count("1") == 1

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import toy_nodes
-from toy_nodes import CALLS, INT, NODES, Show, node, v1
+from toy_nodes import CALLS, INT, NODES, node, v1
 from unclip_graph.headless.execution.execute import execute
 from unclip_graph.pipelines.errors import Cancelled
 
@@ -286,20 +286,6 @@ def test_a_stop_inside_a_node_is_no_error(stop):
         result = execute(*arguments, on_event=lambda n, d: events.append(n))
         assert result.status == "interrupted"
     assert events[-1] == "execution_interrupted"
-
-
-def test_not_yet_supported_kinds_of_nodes_say_so():
-    async def later(self):
-        return (1,)
-
-    @v1({}, output=True)
-    def Expands(self):
-        return {"expand": {}, "result": ()}
-
-    Later = type(Show)("Later", (), {**vars(Expands), "run": later})
-    for cls in (Expands, Later):
-        result, _ = run({"1": {"class_type": cls.__name__, "inputs": {}}}, [cls])
-        assert "not supported yet" in result.error["exception_message"]
 
 
 def test_toy_nodes_need_no_torch():

@@ -1,52 +1,52 @@
-"""Results that survive from one run to the next, found by what went into them.
+"""What a process keeps from one run to the next: results by key, node instances by id.
 
-A node's key is a digest of its class, its constants and the *keys* of its sources, so the
-cost is linear in the graph (a key that walks every ancestor is quadratic in a chain). Node
-ids and titles are not part of it: a renumbered graph finds its results, and two identical
-nodes in one prompt run once.
+Three policies, as ComfyUI names them: :class:`Cache` ("classic") keeps what the last prompt
+holds, :class:`LruCache` a number of results across prompts, :class:`NoCache` nothing, and
+frees a result as soon as the last node that needs it has run.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ..nodeclass import Declaration, Declarations
-from .call import Calls, NodeResult
-from .gather import gather, hidden_values
-from .prompt import Node, Prompt, is_link, links
+from .returns import NodeResult
 
-Keys = Mapping[str, str]
-_never_equal = itertools.count()
+Slot = tuple[str, type[Any]]
+"""A node's id and class."""
 
 
 class Cache:
-    """What a process keeps between runs: results by key, and node instances by id.
+    """Keeps the results of the prompt run last; a new prompt drops what it does not hold."""
 
-    Kept are the results of the prompt run last: a new prompt drops what it does not hold.
-    """
+    frees_early = False
+    """Whether a run hands back each result (:meth:`release`) that no node needs any more."""
 
     def __init__(self) -> None:
         self._results: dict[str, NodeResult] = {}
-        self._instances: dict[tuple[str, type[Any]], Any] = {}
+        self._instances: dict[Slot, Any] = {}
+        self._made: dict[Slot, set[str]] = {}
+        self._made_before: dict[Slot, set[str]] = {}
 
-    def start(self, keys: Keys, classes: Mapping[str, type[Any]]) -> None:
-        """Keep only what the prompt that starts now can use.
+    def start(self, keys: Collection[str], classes: Mapping[str, type[Any]]) -> None:
+        """Drop what the prompt that starts now cannot use.
 
         Args:
-            keys: the key of each node id.
+            keys: the keys of its nodes.
             classes: the class of each node id.
         """
-        kept = set(keys.values())
-        self._results = {key: r for key, r in self._results.items() if key in kept}
-        self._instances = {
-            slot: instance
-            for slot, instance in self._instances.items()
-            if classes.get(slot[0]) is slot[1]
-        }
+        self._instances = {s: i for s, i in self._instances.items() if classes.get(s[0]) is s[1]}
+        made = {**self._made_before, **self._made}
+        self._made_before = {s: keys for s, keys in made.items() if classes.get(s[0]) is s[1]}
+        self._made = {}
+        self._keep(set(keys).union(*self._made_before.values()))
+
+    def made(self, node: Slot, keys: Iterable[str]) -> None:
+        """Note the keys of nodes that a node of the prompt expanded into.
+
+        They stay for as long as the prompt holds the node, or until it expands anew.
+        """
+        self._made.setdefault(node, set()).update(keys)
 
     def get(self, key: str) -> NodeResult | None:
         """The result stored under a key."""
@@ -56,6 +56,10 @@ class Cache:
         """Store the result of a node that ran to its end."""
         self._results[key] = result
 
+    def release(self, key: str) -> None:
+        """Drop a result."""
+        self._results.pop(key, None)
+
     def instance(self, node_id: str, cls: type[Any]) -> Any:
         """The one instance of a class that serves a node id."""
         slot = (node_id, cls)
@@ -63,91 +67,37 @@ class Cache:
             self._instances[slot] = cls()
         return self._instances[slot]
 
-
-def result_keys(
-    prompt: Prompt, declarations: Declarations, extra_data: Mapping[str, Any], prompt_id: str
-) -> dict[str, str]:
-    """The cache key of every node, sources before consumers.
-
-    ``IS_CHANGED`` is asked once for every node that has it. A node on a cycle, or of a class
-    that is not known, gets a key that equals no other.
-    """
-    keys: dict[str, str] = {}
-    for node_id in _sources_first(prompt):
-        node = prompt[node_id]
-        declaration = declarations.get(node.get("class_type"))
-        if declaration is not None:
-            changed = _is_changed(node_id, node, declaration, extra_data, prompt_id)
-            keys[node_id] = _key(node_id, node, declaration, changed, keys)
-    return {node_id: keys.get(node_id) or _unequal() for node_id in prompt}
+    def _keep(self, needed: set[str]) -> None:
+        self._results = {key: r for key, r in self._results.items() if key in needed}
 
 
-def _sources_first(prompt: Prompt) -> list[str]:
-    """Node ids, sources before consumers; nodes on or behind a cycle are left out."""
-    waiting = {node_id: 0 for node_id in prompt}
-    consumers: dict[str, list[str]] = {node_id: [] for node_id in prompt}
-    for node_id, node in prompt.items():
-        for _, source, _ in links(node):
-            if source in prompt:
-                waiting[node_id] += 1
-                consumers[source].append(node_id)
-    order = [node_id for node_id, count in waiting.items() if count == 0]
-    for node_id in order:  # grows while it is walked
-        for consumer in consumers[node_id]:
-            waiting[consumer] -= 1
-            if waiting[consumer] == 0:
-                order.append(consumer)
-    return order
+class LruCache(Cache):
+    """Keeps ``size`` results across prompts, those used last; a run never loses its own."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        if size < 1:
+            raise ValueError(f"a cache of {size} results keeps nothing; use NoCache for that")
+        self.size = size
+
+    def get(self, key: str) -> NodeResult | None:
+        """The result stored under a key, which is thereby used last."""
+        result = self._results.pop(key, None)
+        if result is not None:
+            self._results[key] = result
+        return result
+
+    def _keep(self, needed: set[str]) -> None:
+        excess = len(self._results) - self.size
+        idle = [key for key in self._results if key not in needed]
+        for key in idle[: max(excess, 0)]:
+            del self._results[key]
 
 
-def _key(node_id: str, node: Node, declaration: Declaration, changed: Any, keys: Keys) -> str:
-    names_itself = getattr(declaration.cls, "NOT_IDEMPOTENT", False) or (
-        "UNIQUE_ID" in declaration.hidden.values()
-    )
-    parts = [declaration.name, _text(changed), node_id if names_itself else ""]
-    for name in sorted(node["inputs"]):
-        value = node["inputs"][name]
-        if is_link(value):
-            parts += [name, "link", keys.get(value[0]) or _unequal(), str(int(value[1]))]
-        else:
-            parts += [name, "constant", _text(value), ""]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+class NoCache(Cache):
+    """Keeps nothing; every run starts afresh."""
 
+    frees_early = True
 
-def _is_changed(
-    node_id: str,
-    node: Node,
-    declaration: Declaration,
-    extra_data: Mapping[str, Any],
-    prompt_id: str,
-) -> Any:
-    """What ``IS_CHANGED`` says, one element per call; NaN (never equal) if it raises."""
-    function = getattr(declaration.cls, "IS_CHANGED", None)
-    if function is None:
-        return None
-    if "is_changed" in node:
-        return node["is_changed"]
-    hidden = hidden_values(node_id, None, extra_data)
-    arguments, _ = gather(node, declaration, hidden, lambda source, slot: None)
-    try:
-        return Calls(prompt_id, node_id).make(function, arguments, declaration.takes_lists)
-    except Exception:
-        return float("nan")
-
-
-def _text(value: Any) -> str:
-    """A value as text, equal for equal values; what JSON cannot say equals nothing."""
-    try:
-        return json.dumps(value, sort_keys=True, allow_nan=False, default=_bytes)
-    except (TypeError, ValueError, RecursionError):
-        return _unequal()
-
-
-def _bytes(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    raise TypeError
-
-
-def _unequal() -> str:
-    return f"unequal {next(_never_equal)}"
+    def _keep(self, needed: set[str]) -> None:
+        self._results.clear()

@@ -1,16 +1,16 @@
-"""Calling a node: one call per list element, and joining what the calls return."""
+"""Calling a node: one call per list element, or one with the lists themselves."""
 
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..nodeclass import Declaration
+from .inference import no_gradients
+from .tasks import Tasks
 
 Values = list[Any]
 """A node's input or output as the executor holds it: always a list, usually of one."""
@@ -21,6 +21,11 @@ class ExecutionBlocker:
 
     def __init__(self, message: str | None = None) -> None:
         self.message = message
+
+
+def is_blocker(value: object) -> bool:
+    """Whether a value is a blocker: any class of that name, as packs bring their host's."""
+    return type(value).__name__ == ExecutionBlocker.__name__
 
 
 @dataclass(frozen=True)
@@ -36,21 +41,14 @@ current_call: ContextVar[CurrentCall | None] = ContextVar("current_call", defaul
 
 
 @dataclass
-class NodeResult:
-    """The outputs of a node (one list each) and what it shows in the interface."""
-
-    outputs: list[Values]
-    ui: dict[str, list[Any]] | None = None
-
-
-@dataclass
 class Calls:
     """How to make the calls of one node: what to do before each and with blocked ones."""
 
     prompt_id: str
     node_id: str
+    tasks: Tasks
     before: Callable[[], None] = field(default=lambda: None)
-    on_blocked: Callable[[ExecutionBlocker], ExecutionBlocker] = field(default=lambda b: b)
+    on_blocked: Callable[[Any], Any] = field(default=lambda blocker: blocker)
 
     def make(
         self, function: Callable[..., Any], inputs: Mapping[str, Values], whole_lists: bool
@@ -58,20 +56,31 @@ class Calls:
         """Call ``function`` over the lists; a blocked call yields its blocker instead.
 
         ``n`` is the longest list; shorter ones repeat their last element. With
-        ``whole_lists`` there is one call with the lists themselves.
+        ``whole_lists`` there is one call with the lists themselves. An asynchronous call
+        yields a task, which :meth:`Tasks.result` turns into what the call returns.
         """
-        if inspect.iscoroutinefunction(function):
-            raise NotImplementedError("asynchronous nodes are not supported yet")
-        results = []
+        results: list[Any] = []
+        started = {}
         for index, arguments in enumerate(_slices(inputs, whole_lists)):
             self.before()
             blocker = _blocker(arguments, whole_lists)
             if blocker is not None:
                 results.append(self.on_blocked(blocker))
                 continue
-            with self._announced(index), _no_gradients():
-                results.append(function(**arguments))
+            with self._announced(index), no_gradients():
+                returned = function(**arguments)
+                if inspect.iscoroutine(returned):
+                    started[index] = self.tasks.add(returned)
+            results.append(started.get(index, returned))
+        if started:
+            self.tasks.turn()
         return results
+
+    def answers(
+        self, function: Callable[..., Any], inputs: Mapping[str, Values], whole_lists: bool
+    ) -> list[Any]:
+        """As :meth:`make`, and wait for asynchronous calls."""
+        return [self.tasks.result(one) for one in self.make(function, inputs, whole_lists)]
 
     @contextmanager
     def _announced(self, index: int) -> Iterator[None]:
@@ -80,57 +89,6 @@ class Calls:
             yield
         finally:
             current_call.reset(token)
-
-
-def join(returns: Sequence[Any], declaration: Declaration) -> NodeResult:
-    """Join what a node's calls returned into one list per output.
-
-    Raises:
-        TypeError: a call returned something that is no result of a node.
-    """
-    tuples = []
-    uis = []
-    for returned in returns:
-        result, ui = _split(returned, declaration)
-        if result is not None:
-            tuples.append(result)
-        if ui is not None:
-            uis.append(ui)
-    merged = {key: [v for ui in uis for v in ui.get(key, ())] for key in uis[0]} if uis else None
-    return NodeResult(_merge(tuples, declaration) if tuples else [], merged)
-
-
-def _split(returned: Any, declaration: Declaration) -> tuple[Sequence[Any] | None, Any]:
-    ui = None
-    if isinstance(returned, dict):
-        if "expand" in returned:
-            raise NotImplementedError("nodes that expand into a graph are not supported yet")
-        ui = returned.get("ui")
-        if "result" not in returned:
-            return None, ui
-        returned = returned["result"]
-    if isinstance(returned, ExecutionBlocker):
-        returned = (returned,) * len(declaration.outputs)
-    if not isinstance(returned, (tuple, list)):
-        raise TypeError(f"the node returned {type(returned).__name__} instead of a tuple")
-    return returned, ui
-
-
-def _merge(results: Sequence[Sequence[Any]], declaration: Declaration) -> list[Values]:
-    count = len(results[0])
-    is_list = getattr(declaration.cls, "OUTPUT_IS_LIST", None)
-    flags = list(is_list)[:count] if is_list is not None else [False] * count
-    merged: list[Values] = []
-    for slot, listed in enumerate(flags):
-        values: Values = []
-        for result in results:
-            value = result[slot]
-            if listed and not isinstance(value, ExecutionBlocker):
-                values.extend(value)
-            else:
-                values.append(value)
-        merged.append(values)
-    return merged
 
 
 def _slices(inputs: Mapping[str, Values], whole_lists: bool) -> Iterator[dict[str, Any]]:
@@ -147,15 +105,9 @@ def _slices(inputs: Mapping[str, Values], whole_lists: bool) -> Iterator[dict[st
         yield {name: values[min(index, len(values) - 1)] for name, values in inputs.items()}
 
 
-def _blocker(arguments: Mapping[str, Any], whole_lists: bool) -> ExecutionBlocker | None:
+def _blocker(arguments: Mapping[str, Any], whole_lists: bool) -> Any:
     for value in arguments.values():
         for element in value if whole_lists else (value,):
-            if isinstance(element, ExecutionBlocker):
+            if is_blocker(element):
                 return element
     return None
-
-
-def _no_gradients() -> AbstractContextManager[Any]:
-    """``torch.inference_mode()``, without being the one who imports torch."""
-    torch = sys.modules.get("torch")
-    return torch.inference_mode() if torch is not None else nullcontext()

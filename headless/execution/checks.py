@@ -8,25 +8,29 @@ from typing import Any
 
 from ..nodeclass import Declaration, Input
 from . import problem
-from .call import Calls, ExecutionBlocker
+from .call import Calls, is_blocker
 from .gather import hidden_values
 from .problem import Problem
 from .prompt import Prompt, constant, describe, is_link
+from .tasks import Tasks
 
 CONVERSIONS = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 
 
-def check_node(node_id: str, prompt: Prompt, declared: Mapping[str, Declaration]) -> list[Problem]:
+def check_node(
+    node_id: str, prompt: Prompt, declared: Mapping[str, Declaration], tasks: Tasks
+) -> list[Problem]:
     """Every problem of one node; converted constants are written into ``prompt``.
 
     Args:
         node_id: the node.
         prompt: the whole prompt.
         declared: the declarations of all nodes whose class is known.
+        tasks: runs the node's own check where that is asynchronous.
     """
     declaration = declared[node_id]
     inputs = prompt[node_id]["inputs"]
-    custom = _CustomCheck(declaration)
+    custom = _CustomCheck(declaration, tasks)
     found: list[Problem] = []
     received: dict[str, Any] = {}
     for name, entry in declaration.inputs.items():
@@ -142,8 +146,9 @@ def _check_constant(entry: Input, inputs: dict[str, Any], waived: bool) -> Probl
 class _CustomCheck:
     """A node's own ``VALIDATE_INPUTS``, if it has one."""
 
-    def __init__(self, declaration: Declaration) -> None:
+    def __init__(self, declaration: Declaration, tasks: Tasks) -> None:
         self.declaration = declaration
+        self.tasks = tasks
         self.function = getattr(declaration.cls, "VALIDATE_INPUTS", None)
         spec = inspect.getfullargspec(self.function) if self.function is not None else None
         self.names = {*spec.args, *spec.kwonlyargs} if spec is not None else set()
@@ -180,9 +185,9 @@ class _CustomCheck:
         if self.checks_types:
             arguments["input_types"] = [dict(received)]
         try:
-            calls = Calls("", node_id)
-            answers = calls.make(self.function, arguments, self.declaration.takes_lists)
+            calls = Calls("", node_id, self.tasks)
+            answers = calls.answers(self.function, arguments, self.declaration.takes_lists)
         except Exception as error:
             return [problem.raised(error)]
-        refusals = [a for a in answers if a is not True and not isinstance(a, ExecutionBlocker)]
+        refusals = [a for a in answers if a is not True and not is_blocker(a)]
         return [problem.custom_failure(name, said) for said in refusals for name in passed or [""]]

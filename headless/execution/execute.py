@@ -1,28 +1,35 @@
 """Running a validated prompt: one function, events, and what was kept from the last run.
 
-The rules are ComfyUI's: lazy inputs, list mapping, blockers, caching by what went in, hidden
-inputs, one instance per node. The walk is iterative, so a chain may be as long as memory allows.
+The rules are ComfyUI's: lazy and asynchronous nodes, list mapping, blockers, nodes that
+expand into graphs, caching by what went in, hidden inputs, one instance per node. The walk is
+iterative, so a chain may be as long as memory allows.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
-import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from ...pipelines.errors import Cancelled
 from ..nodeclass import Declaration, Declarations, NodeClasses
-from .cache import Cache, result_keys
-from .call import Calls, ExecutionBlocker, NodeResult, Values, join
-from .gather import DynamicPrompt, gather, hidden_values
-from .prompt import Prompt, links
+from .cache import Cache
+from .call import Calls, Values
+from .gather import gather, hidden_values
+from .graph import DynamicPrompt
+from .keys import ResultKeys
+from .lifetimes import Lifetimes
+from .outcome import OnEvent, Reporter, RunResult
+from .prompt import Node, Prompt, links
+from .returns import Returned, join, read
 from .schedule import Schedule
+from .tasks import Task, Tasks
 
-OnEvent = Callable[[str, dict[str, Any]], None]
-Status = Literal["success", "error", "interrupted"]
+INTERRUPT_SECONDS = 0.1
+"""How often a run that only waits for asynchronous nodes looks at its interrupt."""
 
 
 class DependencyCycleError(Exception):
@@ -31,25 +38,6 @@ class DependencyCycleError(Exception):
 
 class NodeInputError(Exception):
     """A node asked for an input that it does not have."""
-
-
-@dataclass
-class RunResult:
-    """How a run ended.
-
-    Attributes:
-        ui: what each output node shows (files written, text), by node id.
-        executed: the nodes that ran to their end, in order; cached ones are not among them.
-        error: ComfyUI's report of the error, if ``status`` is "error".
-        exception: the exception behind ``error``.
-    """
-
-    prompt_id: str
-    status: Status = "success"
-    ui: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
-    executed: list[str] = field(default_factory=list)
-    error: dict[str, Any] | None = None
-    exception: Exception | None = None
 
 
 def execute(
@@ -74,25 +62,49 @@ def execute(
         on_event: called with ComfyUI's event names and their data, as they happen.
         interrupt: set it from anywhere to stop before the next call of a node; cleared at
             the start. Progress callbacks may stop sooner by raising ``Cancelled``.
+        prompt_id: the name of the run in its events; default a new UUID.
 
     Returns:
         The result; an error inside a node is reported in it and not raised.
         ``KeyboardInterrupt`` passes through after the event ``execution_interrupted``.
     """
-    run = _Run(
-        prompt,
-        Declarations(node_classes),
-        extra_data or {},
-        cache or Cache(),
-        on_event or (lambda name, data: None),
-        interrupt or threading.Event(),
-        prompt_id or str(uuid.uuid4()),
-    )
-    return run.run(outputs)
+    with Tasks() as tasks:
+        run = _Run(
+            prompt,
+            Declarations(node_classes),
+            extra_data or {},
+            cache if cache is not None else Cache(),
+            on_event or (lambda name, data: None),
+            interrupt or threading.Event(),
+            RunResult(prompt_id or str(uuid.uuid4())),
+            tasks,
+        )
+        run.run(outputs)
+    return run.result
+
+
+@dataclass
+class _Attempt:
+    """A node whose calls were made: what it was called with, and what became of it."""
+
+    arguments: dict[str, Values] = field(default_factory=dict)
+    returns: list[Any] = field(default_factory=list)
+    read: list[Returned] | None = None
+
+    def unfinished(self) -> list[Task]:
+        """The calls that are still running."""
+        return [one for one in self.returns if isinstance(one, asyncio.Task) and not one.done()]
+
+    def can_go_on(self) -> bool:
+        """Whether every call has returned, or one has failed."""
+        tasks = [one for one in self.returns if isinstance(one, asyncio.Task)]
+        return all(task.done() for task in tasks) or any(
+            task.done() and (task.cancelled() or task.exception()) for task in tasks
+        )
 
 
 class _Run:
-    """One run: the schedule, and where results go."""
+    """One run: which node is next, what it is given, and where its result goes."""
 
     def __init__(
         self,
@@ -102,196 +114,228 @@ class _Run:
         cache: Cache,
         on_event: OnEvent,
         interrupt: threading.Event,
-        prompt_id: str,
+        result: RunResult,
+        tasks: Tasks,
     ) -> None:
         self.prompt = prompt
         self.declarations = declarations
         self.extra_data = extra_data
         self.cache = cache
-        self.on_event = on_event
         self.interrupt = interrupt
+        self.result = result
+        self.tasks = tasks
         self.graph = DynamicPrompt(prompt)
-        self.result = RunResult(prompt_id)
-        self.keys: dict[str, str] = {}
-        self.arguments: dict[str, Values] = {}
+        self.reporter = Reporter(result, self.graph, on_event)
+        self.keys = ResultKeys(declarations, extra_data, result.prompt_id, tasks)
+        self.lifetimes = Lifetimes(self.keys.__getitem__) if cache.frees_early else None
+        self.schedule = Schedule(self._strong_sources, self._comes_first, self._is_done)
+        self.attempts: dict[str, _Attempt] = {}
 
-    def run(self, outputs: Sequence[str] | None) -> RunResult:
+    def run(self, outputs: Sequence[str] | None) -> None:
         self.interrupt.clear()
-        self._event("execution_start")
-        self.keys = result_keys(
-            self.prompt, self.declarations, self.extra_data, self.result.prompt_id
-        )
-        classes = {id: d.cls for id in self.prompt if (d := self._declared(id)) is not None}
-        self.cache.start(self.keys, classes)
-        cached = [node_id for node_id in self.prompt if self._known(node_id) is not None]
-        self._event("execution_cached", nodes=cached)
-
-        schedule = Schedule(
-            self._strong_sources,
-            lambda id: (d := self._declared(id)) is not None and d.is_output,
-            lambda id: self._known(id) is not None,
-        )
-        for node_id in self._outputs() if outputs is None else outputs:
-            schedule.add(node_id)
-        self._walk(schedule, cached)
+        self.reporter.event("execution_start")
+        keys = self.keys.add(self.prompt)
+        classes = {id: d.cls for id, n in self.prompt.items() if (d := self._declared(n))}
+        self.cache.start(keys, classes)
+        cached = [node_id for node_id in self.prompt if self._is_done(node_id)]
+        self.reporter.event("execution_cached", nodes=cached)
+        if outputs is None:
+            outputs = [id for id, n in self.prompt.items() if self._is_output(n)]
+        self._note_reads(outputs)
+        for node_id in outputs:
+            self.schedule.add(node_id)
+        self._walk(cached)
         if self.result.status == "success":
-            self._event("execution_success")
-        return self.result
+            self.reporter.event("execution_success")
 
-    def _walk(self, schedule: Schedule, cached: list[str]) -> None:
-        while len(schedule):
-            node_id = schedule.take()
-            if node_id is None:
-                cycle = schedule.cycle()
+    def _walk(self, cached: list[str]) -> None:
+        while len(self.schedule):
+            node_id = self.schedule.take()
+            if node_id is None and not self.schedule.held:
+                cycle = self.schedule.cycle()
                 error = DependencyCycleError("Dependency cycle detected: " + " -> ".join(cycle))
-                self._fail(cycle[0], error, cached)
+                made = [id for id in cycle if self.graph.get_parent_node_id(id) is not None]
+                self.reporter.failed((made or cycle)[0], error, {}, cached)
                 return
-            self.arguments = {}
             try:
-                wanted = self._attempt(node_id)
+                if node_id is None:
+                    self._wait()
+                else:
+                    self._advance(node_id)
             except (Cancelled, KeyboardInterrupt) as stop:
-                self._stop(node_id)
+                self.reporter.interrupted(node_id or next(iter(self.schedule.held)))
                 if isinstance(stop, KeyboardInterrupt):
                     raise
                 return
             except Exception as error:
-                self._fail(node_id, error, cached)
+                assert node_id is not None
+                arguments = self.attempts.get(node_id, _Attempt()).arguments
+                self.reporter.failed(node_id, error, arguments, cached)
                 return
-            if wanted:
-                schedule.wait_for(node_id, wanted)
-            else:
-                schedule.finish(node_id)
 
-    def _attempt(self, node_id: str) -> set[str]:
-        """Run a node, or return the sources it wants first."""
-        known = self._known(node_id)
+    def _wait(self) -> None:
+        """Nothing is ready: wait for asynchronous calls, and take up the nodes they end."""
+        self._check_interrupt()
+        held = [self.attempts[node_id] for node_id in self.schedule.held]
+        if not any(attempt.can_go_on() for attempt in held):
+            running = [task for attempt in held for task in attempt.unfinished()]
+            self.tasks.wait(running, INTERRUPT_SECONDS)
+        for node_id in list(self.schedule.held):
+            if self.attempts[node_id].can_go_on():
+                self.schedule.wait_for(node_id, ())
+
+    def _advance(self, node_id: str) -> None:
+        """Bring a node as far as it gets now, and tell the schedule what it waits for."""
+        known = self.cache.get(self.keys[node_id])
         if known is not None:
-            self._show(node_id, known)
-            return set()
-        declaration = self._declared(node_id)
+            self.attempts.pop(node_id, None)
+            self.reporter.shown(node_id, known)
+            self._finish(node_id)
+            return
+        node = self.graph.get_node(node_id)
+        declaration = self._declared(node)
         if declaration is None:
-            raise LookupError(f"unknown node class {self.prompt[node_id].get('class_type')!r}")
-        self._event("executing", node=node_id, display_node=node_id)
-        instance = self.cache.instance(node_id, declaration.cls)
-        hidden = hidden_values(node_id, self.graph, self.extra_data)
-        self.arguments, missing = gather(self.prompt[node_id], declaration, hidden, self._value_of)
-        calls = Calls(self.result.prompt_id, node_id, self._check_interrupt)
-        if hasattr(instance, "check_lazy_status"):
-            wanted = self._asked_for(node_id, instance, declaration, calls, missing)
+            raise LookupError(f"unknown node class {node.get('class_type')!r}")
+        attempt = self.attempts.get(node_id)
+        if attempt is None:
+            attempt = self.attempts[node_id] = _Attempt()
+            wanted = self._call(node_id, node, declaration, attempt)
             if wanted:
-                return wanted
-        calls.on_blocked = lambda blocker: self._blocked(node_id, blocker)
-        function = getattr(instance, declaration.cls.FUNCTION)
-        returns = calls.make(function, self.arguments, declaration.takes_lists)
-        result = join(returns, declaration)
+                del self.attempts[node_id]
+                self.schedule.wait_for(node_id, wanted)
+                return
+            if not attempt.can_go_on():
+                return  # the schedule holds it until _wait hands it back
+        if attempt.read is None:
+            returns = [self.tasks.result(one) for one in attempt.returns]
+            attempt.read = [read(one, declaration) for one in returns]
+            if any(one.graph is not None for one in attempt.read):
+                sources = self._expand(node_id, attempt.read)
+                self.schedule.wait_for(node_id, sources)
+                return
+        result = join(attempt.read, declaration, self._values)
+        del self.attempts[node_id]
         self.cache.put(self.keys[node_id], result)
         self.result.executed.append(node_id)
         if result.ui is not None:
-            self._show(node_id, result)
+            self.reporter.shown(node_id, result)
+        self._finish(node_id)
+
+    def _call(
+        self, node_id: str, node: Node, declaration: Declaration, attempt: _Attempt
+    ) -> set[str]:
+        """Make a node's calls, or return the sources it wants first."""
+        self.reporter.attempt(node_id)
+        instance = self.cache.instance(node_id, declaration.cls)
+        hidden = hidden_values(node_id, self.graph, self.extra_data)
+        attempt.arguments, missing = gather(node, declaration, hidden, self._value_of)
+        calls = Calls(self.result.prompt_id, node_id, self.tasks, self._check_interrupt)
+        if hasattr(instance, "check_lazy_status"):
+            answers = calls.answers(
+                instance.check_lazy_status, attempt.arguments, declaration.takes_lists
+            )
+            wanted = _asked_for(answers, node, attempt.arguments, missing)
+            if wanted:
+                return wanted
+        calls.on_blocked = lambda blocker: self.reporter.blocked(node_id, blocker)
+        function = getattr(instance, declaration.cls.FUNCTION)
+        attempt.returns = calls.make(function, attempt.arguments, declaration.takes_lists)
         return set()
 
-    def _asked_for(
-        self,
-        node_id: str,
-        instance: Any,
-        declaration: Declaration,
-        calls: Calls,
-        missing: set[str],
-    ) -> set[str]:
-        """The sources behind the lazy inputs that the node asks for now."""
-        answers = calls.make(instance.check_lazy_status, self.arguments, declaration.takes_lists)
-        names = {
-            name
-            for answer in answers
-            if isinstance(answer, (list, tuple, set))
-            for name in answer
-            if isinstance(name, str)
-        }
-        inputs = self.prompt[node_id]["inputs"]
-        for name in sorted(names - set(self.arguments)):
-            if name not in inputs:
-                raise NodeInputError(f"the node asks for an input {name!r} that it does not have")
-        return {inputs[name][0] for name in names & missing}
+    def _expand(self, node_id: str, returns: Sequence[Returned]) -> set[str]:
+        """Take the nodes that a node made into the run; return those it waits for."""
+        made: Prompt = {}
+        for one in returns:
+            made.update(one.graph or {})
+        awaited = {source for one in returns for source, _ in one.links()}
+        self.graph.expand(node_id, made, awaited)
+        nodes = {new: self.graph.get_node(new) for new in made}
+        real = self.graph.get_real_node_id(node_id)
+        declaration = self._declared(self.prompt[real])
+        assert declaration is not None
+        self.cache.made((real, declaration.cls), self.keys.add(nodes))
+        outputs = [new for new, node in nodes.items() if self._is_output(node)]
+        self._note_reads([*awaited, *outputs])
+        if self.lifetimes is not None:
+            self.lifetimes.reads(node_id, awaited)
+        for new in outputs:
+            self.schedule.add(new)
+        return awaited
+
+    def _finish(self, node_id: str) -> None:
+        self.schedule.finish(node_id)
+        if self.lifetimes is not None:
+            for key in self.lifetimes.finished(node_id):
+                self.cache.release(key)
+
+    def _note_reads(self, node_ids: Iterable[str]) -> None:
+        """Note what each of these nodes, and every node behind them, reads."""
+        if self.lifetimes is None:
+            return
+        seen = set()
+        stack = list(node_ids)
+        while stack:
+            node_id = stack.pop()
+            if node_id not in seen and self.graph.has_node(node_id):
+                seen.add(node_id)
+                sources = [source for _, source, _ in links(self.graph.get_node(node_id))]
+                self.lifetimes.reads(node_id, sources)
+                stack += sources
 
     def _strong_sources(self, node_id: str) -> list[str]:
-        declaration = self._declared(node_id)
+        node = self.graph.get_node(node_id)
+        declaration = self._declared(node)
         declared = declaration.inputs if declaration is not None else {}
         return [
             source
-            for name, source, _ in links(self.prompt[node_id])
+            for name, source, _ in links(node)
             if not (name in declared and declared[name].lazy)
         ]
 
-    def _outputs(self) -> list[str]:
-        return [id for id in self.prompt if (d := self._declared(id)) and d.is_output]
+    def _comes_first(self, node_id: str) -> bool:
+        """Outputs are seen early; asynchronous nodes that start early overlap the others."""
+        declaration = self._declared(self.graph.get_node(node_id))
+        return declaration is not None and (declaration.is_output or declaration.is_asynchronous)
 
-    def _declared(self, node_id: str) -> Declaration | None:
-        return self.declarations.get(self.prompt[node_id].get("class_type"))
+    def _is_output(self, node: Node) -> bool:
+        declaration = self._declared(node)
+        return declaration is not None and declaration.is_output
 
-    def _known(self, node_id: str) -> NodeResult | None:
-        return self.cache.get(self.keys[node_id])
+    def _is_done(self, node_id: str) -> bool:
+        return self.cache.get(self.keys[node_id]) is not None
+
+    def _declared(self, node: Node) -> Declaration | None:
+        return self.declarations.get(node.get("class_type"))
 
     def _value_of(self, source: str, slot: int) -> Values | None:
-        known = self._known(source)
+        known = self.cache.get(self.keys[source])
         if known is None:
             return None
         return known.outputs[slot] if slot < len(known.outputs) else [None]
+
+    def _values(self, source: str, slot: int) -> Values:
+        values = self._value_of(source, slot)
+        assert values is not None
+        return values
 
     def _check_interrupt(self) -> None:
         if self.interrupt.is_set():
             raise Cancelled
 
-    def _blocked(self, node_id: str, blocker: ExecutionBlocker) -> ExecutionBlocker:
-        """Report a blocker that carries a message, once; downstream of here it is silent."""
-        if blocker.message is None:
-            return blocker
-        report = self._report(node_id)
-        report["exception_message"] = f"Execution Blocked: {blocker.message}"
-        report["exception_type"] = "ExecutionBlocked"
-        report["traceback"] = []
-        report["current_inputs"] = []
-        report["current_outputs"] = []
-        self._event("execution_error", **report)
-        return ExecutionBlocker(None)
 
-    def _show(self, node_id: str, result: NodeResult) -> None:
-        if result.ui is not None:
-            self.result.ui[node_id] = result.ui
-        self._event("executed", node=node_id, display_node=node_id, output=result.ui)
-
-    def _stop(self, node_id: str) -> None:
-        self.result.status = "interrupted"
-        self._event("execution_interrupted", **self._report(node_id))
-
-    def _fail(self, node_id: str, error: Exception, cached: list[str]) -> None:
-        kind = type(error)
-        name = kind.__qualname__
-        report = self._report(node_id)
-        report["exception_message"] = str(error)
-        report["exception_type"] = (
-            name if kind.__module__ == "builtins" else (f"{kind.__module__}.{name}")
-        )
-        report["traceback"] = traceback.format_tb(error.__traceback__)
-        report["current_inputs"] = {
-            name: [_plain(value) for value in values] for name, values in self.arguments.items()
-        }
-        report["current_outputs"] = cached
-        self.result.status = "error"
-        self.result.error = report
-        self.result.exception = error
-        self._event("execution_error", **report)
-
-    def _report(self, node_id: str) -> dict[str, Any]:
-        return {
-            "prompt_id": self.result.prompt_id,
-            "node_id": node_id,
-            "node_type": self.prompt[node_id].get("class_type"),
-            "executed": list(self.result.executed),
-        }
-
-    def _event(self, name: str, **data: Any) -> None:
-        self.on_event(name, {"prompt_id": self.result.prompt_id, **data})
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, (int, float, bool, str)) else str(value)
+def _asked_for(
+    answers: list[Any], node: Node, arguments: Mapping[str, Values], missing: set[str]
+) -> set[str]:
+    """The sources behind the lazy inputs that a node's ``check_lazy_status`` asks for."""
+    names = {
+        name
+        for answer in answers
+        if isinstance(answer, (list, tuple, set))
+        for name in answer
+        if isinstance(name, str)
+    }
+    inputs = node["inputs"]
+    for name in sorted(names - set(arguments)):
+        if name not in inputs:
+            raise NodeInputError(f"the node asks for an input {name!r} that it does not have")
+    return {inputs[name][0] for name in names & missing}

@@ -7,45 +7,11 @@ from typing import Any
 
 from ..nodeclass import Declaration
 from .call import Values
-from .prompt import Node, Prompt, constant, is_link
+from .graph import DynamicPrompt
+from .prompt import Node, constant, is_link
 
 ValueOf = Callable[[str, int], "Values | None"]
 """Looks up (source id, output number); None while the source has not run."""
-
-
-class DynamicPrompt:
-    """The graph as a node with the hidden input DYNPROMPT sees it."""
-
-    def __init__(self, prompt: Prompt) -> None:
-        self._prompt = prompt
-
-    def get_original_prompt(self) -> Prompt:
-        """The prompt as it was handed in."""
-        return self._prompt
-
-    def get_node(self, node_id: str) -> Node:
-        """The node with this id; KeyError if there is none."""
-        return self._prompt[node_id]
-
-    def has_node(self, node_id: str) -> bool:
-        """Whether there is a node with this id."""
-        return node_id in self._prompt
-
-    def all_node_ids(self) -> set[str]:
-        """Every id of the graph."""
-        return set(self._prompt)
-
-    def get_parent_node_id(self, node_id: str) -> str | None:
-        """The node that made this one by expansion; None for nodes of the prompt itself."""
-        return None
-
-    def get_real_node_id(self, node_id: str) -> str:
-        """The node of the prompt itself that this one came from."""
-        return node_id
-
-    def get_display_node_id(self, node_id: str) -> str:
-        """The node under which progress and results are shown."""
-        return node_id
 
 
 def hidden_values(

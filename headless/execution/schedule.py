@@ -17,18 +17,18 @@ class Schedule:
 
     Args:
         strong_sources: the nodes a node waits for before it can run.
-        is_output: whether a node is an output.
+        comes_first: whether a node counts as an output: it runs as soon as it can.
         is_done: whether a node's result is known already; such sources are not added.
     """
 
     def __init__(
         self,
         strong_sources: Callable[[str], Iterable[str]],
-        is_output: Callable[[str], bool],
+        comes_first: Callable[[str], bool],
         is_done: Callable[[str], bool],
     ) -> None:
         self._strong_sources = strong_sources
-        self._is_output = is_output
+        self._comes_first = comes_first
         self._is_done = is_done
         self._order: dict[str, int] = {}
         self._rank: dict[str, int] = {}
@@ -36,6 +36,8 @@ class Schedule:
         self._consumers: dict[str, set[str]] = {}
         self._ready: list[tuple[int, int, str]] = []
         self._next_number = 0
+        self.held: dict[str, None] = {}
+        """The nodes that :meth:`take` handed out and that are neither finished nor waiting."""
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -51,40 +53,40 @@ class Schedule:
             self._next_number += 1
             self._sources[current] = set()
             self._consumers.setdefault(current, set())
-            self._rank[current] = 0 if self._is_output(current) else FARTHEST
+            self._rank[current] = 0 if self._comes_first(current) else FARTHEST
             if not self._is_done(current):
                 for source in self._strong_sources(current):
                     if not self._is_done(source):
                         self._connect(source, current)
                         stack.append(source)
-            if not self._sources[current]:
-                self._push(current)
+            self._push(current)
         for current in list(self._new_ranks(node_id)):
             self._push(current)
 
     def wait_for(self, node_id: str, sources: Iterable[str]) -> None:
-        """Make a node, handed out by :meth:`take`, wait for more sources."""
+        """Take a node back that :meth:`take` handed out, to be ready after more sources."""
+        del self.held[node_id]
         for source in sources:
             if not self._is_done(source):
                 self._connect(source, node_id)
                 self.add(source)
         for current in list(self._new_ranks(node_id)):
             self._push(current)
-        if not self._sources[node_id]:
-            self._push(node_id)
+        self._push(node_id)
 
     def take(self) -> str | None:
-        """The next node to attempt; None if none is ready (a cycle, unless empty)."""
+        """The next node to attempt, which is then held; None if none is ready."""
         while self._ready:
             rank, order, node_id = heapq.heappop(self._ready)
             current = (self._rank.get(node_id), self._order.get(node_id))
-            if current == (rank, order) and not self._sources[node_id]:
+            if current == (rank, order) and self._is_ready(node_id):
+                self.held[node_id] = None
                 return node_id
         return None
 
     def finish(self, node_id: str) -> None:
         """Remove a node whose result is known; its consumers may become ready."""
-        del self._sources[node_id], self._rank[node_id], self._order[node_id]
+        del self._sources[node_id], self._rank[node_id], self._order[node_id], self.held[node_id]
         for consumer in self._consumers.pop(node_id):
             waiting = self._sources[consumer]
             waiting.discard(node_id)
@@ -106,8 +108,11 @@ class Schedule:
         self._consumers.setdefault(source, set()).add(consumer)
 
     def _push(self, node_id: str) -> None:
-        if not self._sources[node_id]:
+        if self._is_ready(node_id):
             heapq.heappush(self._ready, (self._rank[node_id], self._order[node_id], node_id))
+
+    def _is_ready(self, node_id: str) -> bool:
+        return not self._sources[node_id] and node_id not in self.held
 
     def _new_ranks(self, node_id: str) -> Iterator[str]:
         """Hand ranks up from a node to what feeds it; yields the nodes that came nearer."""

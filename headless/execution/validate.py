@@ -16,6 +16,7 @@ from ..nodeclass import Declaration, Declarations, NodeClasses
 from .checks import check_node
 from .problem import Problem
 from .prompt import Prompt, describe, links, title
+from .tasks import Tasks
 
 
 @dataclass
@@ -70,11 +71,12 @@ def validate(
     wanted = None if targets is None else set(targets)
     outputs = [id for id, d in declared.items() if d.is_output and (wanted is None or id in wanted)]
     reachable = _reachable(result.prompt, outputs)
-    for node_id in result.prompt:
-        if node_id in reachable and node_id in declared:
-            found = check_node(node_id, result.prompt, declared)
-            if found:
-                result.problems.setdefault(node_id, []).extend(found)
+    with Tasks() as tasks:
+        for node_id in result.prompt:
+            if node_id in reachable and node_id in declared:
+                found = check_node(node_id, result.prompt, declared, tasks)
+                if found:
+                    result.problems.setdefault(node_id, []).extend(found)
     for cycle in _cycles(result.prompt, reachable):
         for node_id in cycle:
             result.problems.setdefault(node_id, []).append(_cycle_problem(result.prompt, cycle))
