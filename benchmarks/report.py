@@ -20,12 +20,12 @@ class Result:
 
 def at_least(metric: str, value: float, goal: float) -> Result:
     """A figure that should reach ``goal``."""
-    return Result(metric, value, f">= {goal:g}", value >= goal)
+    return Result(metric, value, f">= {goal:.4g}", value >= goal)
 
 
 def at_most(metric: str, value: float, goal: float, peer: float | None = None) -> Result:
     """A figure that should not pass ``goal``."""
-    return Result(metric, value, f"<= {goal:g}", value <= goal, peer)
+    return Result(metric, value, f"<= {goal:.4g}", value <= goal, peer)
 
 
 def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -40,11 +40,11 @@ def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 def print_table(results: list[Result]) -> None:
     """Results for people: metric, value, peer, goal, met."""
-    print(f"{'metric':<44}{'value':>9}{'peer':>9}  {'goal':<10}met")
+    print(f"{'metric':<44} {'value':>9} {'peer':>9}  {'goal':<12} met")
     for one in results:
         peer = "" if one.peer is None else f"{one.peer:.4g}"
         met = {None: "", True: "yes", False: "NO"}[one.met]
-        print(f"{one.metric:<44}{one.value:>9.4g}{peer:>9}  {one.goal:<10}{met}")
+        print(f"{one.metric:<44} {one.value:>9.4g} {peer:>9}  {one.goal:<12} {met}")
 
 
 def write_json(path: Path, results: list[Result]) -> None:

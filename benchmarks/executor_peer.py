@@ -1,0 +1,70 @@
+"""ComfyUI's own executor on the graphs of ``benchmarks.executor``; run inside a ComfyUI.
+
+``python executor_peer.py`` with the graphs as JSON on its input, in ComfyUI's folder; prints
+``{name: [seconds cold, seconds cached]}``.
+"""
+
+import json
+import sys
+import threading
+import time
+
+
+def measure(graphs):
+    sys.argv = ["main.py", "--cpu"]
+    import comfy.options
+
+    comfy.options.enable_args_parsing()
+    import execution
+    import nodes
+
+    class Value:
+        FUNCTION = "run"
+        RETURN_TYPES = ("INT",)
+
+        @classmethod
+        def INPUT_TYPES(cls):
+            return {"optional": {}}
+
+        def run(self, **inputs):
+            return (1,)
+
+    class End(Value):
+        OUTPUT_NODE = True
+
+    class Server:
+        client_id = None
+        last_node_id = None
+
+        def send_sync(self, *message):
+            pass
+
+    nodes.NODE_CLASS_MAPPINGS.update({"Value": Value, "End": End})
+    found = {}
+    for name, prompt in graphs.items():
+        executor = execution.PromptExecutor(Server())
+        seconds = []
+        for run in ("cold", "cached"):
+            copy = json.loads(json.dumps(prompt))
+            start = time.perf_counter()
+            executor.execute(copy, f"{name} {run}", {}, ["end"])
+            seconds.append(time.perf_counter() - start)
+            assert executor.success
+        found[name] = seconds
+    return found
+
+
+def main():
+    sys.setrecursionlimit(1_000_000)  # its keys recurse through a chain
+    threading.stack_size(512 * 1024 * 1024)
+    graphs = json.load(sys.stdin)
+    answer = []
+    thread = threading.Thread(target=lambda: answer.append(measure(graphs)))
+    thread.start()
+    thread.join()
+    print("\n" + json.dumps(answer[0]))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, ".")
+    main()
