@@ -8,6 +8,7 @@ of its own, when COMFYUI_PATH (and COMFYUI_PYTHON, if it has its own interpreter
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 
 from unclip_graph.headless.execution.cache import Cache
 from unclip_graph.headless.execution.execute import execute
+
 from .report import Result, at_most, print_table, write_json
 
 PEER = Path(__file__).with_name("executor_peer.py")
@@ -39,9 +41,11 @@ class Value:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
+        """No declared inputs."""
         return {"optional": {}}
 
     def run(self, **inputs: Any) -> tuple[int]:
+        """One."""
         return (1,)
 
 
@@ -58,7 +62,7 @@ def chain(count: int) -> dict[str, Any]:
     """``count`` nodes, each linked to the one before, and an output."""
     ids = [str(number) for number in range(count)]
     graph = {"0": {"class_type": "Value", "inputs": {"n": 0}}}
-    for source, node_id in zip(ids, ids[1:], strict=False):
+    for source, node_id in itertools.pairwise(ids):
         graph[node_id] = {"class_type": "Value", "inputs": {"a": [source, 0]}}
     graph["end"] = {"class_type": "End", "inputs": {"a": [ids[-1], 0]}}
     return graph

@@ -53,6 +53,15 @@ def folder_options() -> argparse.ArgumentParser:
         default=[],
         help="a folder in which LoadImage looks (repeatable; default ./input)",
     )
+    parser.add_argument(
+        "--nodes",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="a node pack, or a folder of them, that does without ComfyUI; its code runs "
+        "(repeatable)",
+    )
     return parser
 
 
@@ -107,6 +116,7 @@ def runner_from(arguments: argparse.Namespace, console: Console, **more: Any) ->
         **{
             "models": arguments.models,
             "inputs": arguments.input,
+            "packs": arguments.nodes,
             "device": getattr(arguments, "device", "auto"),
             "dtype": getattr(arguments, "dtype", "auto"),
             "console": console,

@@ -31,6 +31,7 @@ from .formats.resolve import VIRTUAL
 from .host import HeadlessHost
 from .nodeclass import Declarations, NodeClasses
 from .overrides import Overrides, apply_to_prompt, apply_to_workflow, resolve
+from .packs import load_packs
 from .report import refusal
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "example_workflows"
@@ -72,6 +73,8 @@ class Runner:
             examples.
         output: folder for pictures.
         cache: what keeps results from run to run; by default those of the run before.
+        packs: node packs of other people, or folders of them (:func:`~.packs.load_packs`);
+            nodes of this project and of the host keep their names.
     """
 
     def __init__(
@@ -85,15 +88,22 @@ class Runner:
         console: Console = SILENT,
         allow_pickle: bool = False,
         cache: Cache | None = None,
+        packs: Sequence[Path] = (),
     ) -> None:
         self.folders = Folders([*(inputs or [Path("input")]), EXAMPLES / "input"], output)
         files = [output, *self.folders.inputs]
         self.host = HeadlessHost(models, device, dtype, console, allow_pickle, files)
+        others = load_packs(packs)
         self.node_classes = {
+            **others.classes,
             **host_nodes.host_classes(self.folders),
             **NODE_CLASS_MAPPINGS,
         }
-        self.display_names = {**host_nodes.DISPLAY_NAMES, **NODE_DISPLAY_NAME_MAPPINGS}
+        self.display_names = {
+            **others.names,
+            **host_nodes.DISPLAY_NAMES,
+            **NODE_DISPLAY_NAME_MAPPINGS,
+        }
         self._cache = Cache() if cache is None else cache
 
     def prepare(

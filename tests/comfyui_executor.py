@@ -12,7 +12,6 @@ import time
 import comfy_execution.progress as comfy_progress
 import comfy_execution.utils as comfy_utils
 import execution as comfy_execution_module
-import nodes as comfy_nodes
 from comfy_api.internal import _ComfyNodeInternal
 from comfy_execution.graph import DynamicPrompt
 from comfy_execution.graph_utils import GraphBuilder
@@ -20,6 +19,8 @@ from unclip_graph.headless.execution.cache import Cache, LruCache, NoCache
 from unclip_graph.headless.execution.call import current_call
 from unclip_graph.headless.execution.execute import execute
 from unclip_graph.headless.execution.validate import validate
+
+import nodes as comfy_nodes
 
 NODE_CLASS_MAPPINGS = {}
 

@@ -1,4 +1,4 @@
-"""ComfyUI's own execution tests, unchanged, with this project's executor in its server.
+"""ComfyUI's own execution tests, unchanged, with this project's executor in its servers.
 
 They start servers of their own and take minutes. They need pytest and websocket-client in
 ComfyUI's environment (see test_comfyui.py for the variables).
@@ -61,9 +61,11 @@ def test_the_suite_passes(checkout, python, tmp_path):
     environment = {
         **os.environ,
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT / "tests"),
         "UNCLIP_SERVER_LOG": str(log),
     }
-    command = [interpreter, "-m", "pytest", "tests/execution", "-q", "-p", "no:cacheprovider"]
+    plugins = ["-p", "no:cacheprovider", "-p", "comfyui_patience"]
+    command = [interpreter, "-m", "pytest", "tests/execution", "-q", *plugins]
     places = ["--output_dir", str(tmp_path / "out"), "--port", str(port), "--skip-timing-checks"]
     done = subprocess.run(
         [*command, *places], cwd=checkout, env=environment, capture_output=True, text=True
