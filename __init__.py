@@ -6,6 +6,7 @@ transformers arrive when a node runs or when :class:`UnCLIP` is first used.
 """
 
 import sys
+from importlib import import_module
 from typing import Any
 
 from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
@@ -18,12 +19,23 @@ if "folder_paths" in sys.modules:
 
 WEB_DIRECTORY = "./web"
 
-__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY", "UnCLIP"]
+__all__ = [
+    "NODE_CLASS_MAPPINGS",
+    "NODE_DISPLAY_NAME_MAPPINGS",
+    "WEB_DIRECTORY",
+    "Graph",
+    "UnCLIP",
+    "Workflow",
+]
+
+_LIBRARY = {
+    "Graph": ".headless.builder",
+    "UnCLIP": ".pipelines.unclip",
+    "Workflow": ".headless.workflow",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "UnCLIP":
-        from .pipelines.unclip import UnCLIP
-
-        return UnCLIP
+    if name in _LIBRARY:
+        return getattr(import_module(_LIBRARY[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,8 +7,8 @@ prompt that runs and into the editor's document that a PNG carries, so that both
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,17 @@ YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 @dataclass(frozen=True)
 class Overrides:
-    """The values of the flags; None where a flag is not given."""
+    """The values of the flags; None where a flag is not given.
+
+    ``assignments`` are texts ``NODE.input=value``, ``values`` maps ``NODE.input`` to a value.
+    """
 
     prompt: str | None = None
     negative: str | None = None
     image: Path | None = None
     seed: int | None = None
     assignments: Sequence[str] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,12 @@ def resolve(prompt: Prompt, declarations: Declarations, overrides: Overrides) ->
         if value is not None
         for place in finder.plain(name, f"--{name}")
     ]
-    return found + [finder.explicit(text) for text in overrides.assignments]
+    found += [finder.explicit(text) for text in overrides.assignments]
+    for name, value in overrides.values.items():
+        place = finder.named(name, repr(name))
+        wrapped = {"__value__": value} if isinstance(value, list) else value
+        found.append(Assignment(place.node_id, place.input, wrapped))
+    return found
 
 
 def places(prompt: Prompt, declarations: Declarations, column: str) -> list[Place]:

@@ -152,8 +152,13 @@ class Runner:
         """
         return self.run_job(self.prepare(workflow, overrides), on_event)
 
-    def run_job(self, job: Job, on_event: OnEvent | None = None) -> Outcome:
-        """Run a workflow that was prepared; errors as for :meth:`run`."""
+    def run_job(
+        self, job: Job, on_event: OnEvent | None = None, keep_values: bool = False
+    ) -> Outcome:
+        """Run a workflow that was prepared; errors as for :meth:`run`.
+
+        With ``keep_values`` the result also holds the outputs of the nodes.
+        """
         validation = self.check(job)
         if not validation.ok:
             raise InvalidWorkflow(job.name, validation)
@@ -171,6 +176,7 @@ class Runner:
                 cache=self._cache,
                 on_event=on_event,
                 interrupt=self.host.interrupt,
+                keep_values=keep_values,
             )
         return Outcome(job, result, self._files(result))
 

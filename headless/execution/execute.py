@@ -50,6 +50,7 @@ def execute(
     on_event: OnEvent | None = None,
     interrupt: threading.Event | None = None,
     prompt_id: str | None = None,
+    keep_values: bool = False,
 ) -> RunResult:
     """Run a prompt that :func:`~.validate.validate` accepted.
 
@@ -63,6 +64,7 @@ def execute(
         interrupt: set it from anywhere to stop before the next call of a node; cleared at
             the start. Progress callbacks may stop sooner by raising ``Cancelled``.
         prompt_id: the name of the run in its events; default a new UUID.
+        keep_values: put the outputs of nodes into the result, too.
 
     Returns:
         The result; an error inside a node is reported in it and not raised.
@@ -80,6 +82,8 @@ def execute(
             tasks,
         )
         run.run(outputs)
+    if keep_values:
+        run.keep_values()
     return run.result
 
 
@@ -147,6 +151,12 @@ class _Run:
         self._walk(cached)
         if self.result.status == "success":
             self.reporter.event("execution_success")
+
+    def keep_values(self) -> None:
+        for node_id in self.prompt:
+            known = self.cache.get(self.keys[node_id])
+            if known is not None:
+                self.result.values[node_id] = known.outputs
 
     def _walk(self, cached: list[str]) -> None:
         while len(self.schedule):

@@ -22,6 +22,8 @@ class RunResult:
     Attributes:
         ui: what each output node shows (files written, text), by node id.
         executed: the nodes that ran to their end, in order; cached ones are not among them.
+        values: the outputs of the prompt's nodes whose results are known at the end, if they
+            were asked for: one list per output.
         error: ComfyUI's report of the error, if ``status`` is "error".
         exception: the exception behind ``error``.
     """
@@ -30,6 +32,7 @@ class RunResult:
     status: Status = "success"
     ui: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     executed: list[str] = field(default_factory=list)
+    values: dict[str, list[Values]] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     exception: Exception | None = None
 
