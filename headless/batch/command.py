@@ -6,6 +6,8 @@ import argparse
 import random
 import warnings
 from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from ..options import (
 )
 from ..overrides import Overrides
 from ..runner import InvalidWorkflow, Runner, open_workflow, prepare
+from .bucket import Bucket, is_url
 from .comfyui import ComfyUIEngine
 from .comfyui_client import Client, node_classes
 from .drive import Tally, drive
@@ -31,7 +34,8 @@ from .engine import BatchStopped, Engine
 from .folder import Folder
 from .local import LocalEngine
 from .plan import Plan, make_plan
-from .store import MANIFEST, pending
+from .ray_engine import RayEngine, Worker
+from .store import MANIFEST, Store, pending
 from .table import Row, Table, read_table
 
 RESUME = "run the same command again to go on"
@@ -63,22 +67,40 @@ def add_batch(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         "--out",
         metavar="DIR",
         required=True,
-        help=f"where pictures and {MANIFEST} go; a new folder, or one to resume",
+        help=f"where pictures and {MANIFEST} go; a new folder, or one to resume; or an URL "
+        "that fsspec knows, such as s3://bucket/pictures",
     )
     batch.add_argument(
         "--retry-failed", action="store_true", help="when resuming, also run failed rows again"
     )
     batch.add_argument(
         "--engine",
-        choices=("local", "comfyui"),
+        choices=("local", "comfyui", "ray"),
         default="local",
-        help="what draws: this process (the default), or a running ComfyUI",
+        help="what draws: this process (the default), a running ComfyUI, or a Ray cluster",
     )
     batch.add_argument(
         "--server",
         metavar="URL",
         default="http://127.0.0.1:8188",
         help="the ComfyUI of --engine comfyui (default: %(default)s)",
+    )
+    batch.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="the cluster of --engine ray (default: $RAY_ADDRESS, else one on this machine)",
+    )
+    batch.add_argument(
+        "--workers",
+        metavar="N",
+        type=_positive,
+        help="workers of --engine ray (default: as many as the cluster's GPUs hold, else one)",
+    )
+    batch.add_argument(
+        "--gpus-per-worker",
+        metavar="X",
+        type=_share,
+        help="GPUs of each, for instance 0.5 (default: 1 if the cluster has any)",
     )
     batch.set_defaults(command=_batch)
 
@@ -88,29 +110,33 @@ def _batch(arguments: argparse.Namespace, console: Console) -> int:
     with warnings.catch_warnings():
         route_warnings(console, arguments.verbose)
         table = read_table(arguments.inputs)
-        store = Folder(Path(arguments.out))
-        start = {"local": _local, "comfyui": _comfyui}[arguments.engine]
-        plan, engine = start(arguments, table, store, console)
-        try:
+        store = Bucket(arguments.out) if is_url(arguments.out) else Folder(Path(arguments.out))
+        start = {"local": _local, "comfyui": _comfyui, "ray": _ray}[arguments.engine]
+        with ExitStack() as ending:
+            ending.callback(store.close)
+            plan, engine = start(arguments, table, store, console, ending)
             return _run(plan, table, engine, store, console, arguments.retry_failed)
-        finally:
-            store.close()
 
 
 def _local(
-    arguments: argparse.Namespace, table: Table, store: Folder, console: Console
+    arguments: argparse.Namespace,
+    table: Table,
+    store: Store,
+    console: Console,
+    ending: ExitStack,
 ) -> tuple[Plan, Engine]:
     inputs = _inputs(arguments)
     runner = runner_from(arguments, console, inputs=inputs, output=store.scratch)
-    overrides = Overrides(assignments=arguments.set)
-    job = runner.prepare(arguments.workflow, overrides, random.Random(0))
-    plan = make_plan(table, job, Declarations(runner.node_classes))
-    _check_one(plan, table.rows, runner)
+    plan = _local_plan(arguments, table, runner)
     return plan, LocalEngine(runner, plan, store.scratch)
 
 
 def _comfyui(
-    arguments: argparse.Namespace, table: Table, store: Folder, console: Console
+    arguments: argparse.Namespace,
+    table: Table,
+    store: Store,
+    console: Console,
+    ending: ExitStack,
 ) -> tuple[Plan, Engine]:
     source = open_workflow(arguments.workflow)
     client = Client(arguments.server)
@@ -121,13 +147,62 @@ def _comfyui(
     return plan, ComfyUIEngine(client, plan, _inputs(arguments))
 
 
+def _ray(
+    arguments: argparse.Namespace,
+    table: Table,
+    store: Store,
+    console: Console,
+    ending: ExitStack,
+) -> tuple[Plan, Engine]:
+    inputs = [path.resolve() for path in _inputs(arguments)]
+    runner = runner_from(arguments, console, inputs=inputs, output=store.scratch)
+    plan = _local_plan(arguments, table, runner)
+    options = {
+        "models": [path.resolve() for path in arguments.models],
+        "inputs": inputs,
+        "device": arguments.device,
+        "dtype": arguments.dtype,
+        "allow_pickle": arguments.allow_pickle,
+    }
+    bucket = store if isinstance(store, Bucket) else None
+    worker = Worker(plan.job, replace(table, rows=[]), options, bucket)
+    engine = RayEngine(worker, arguments.address, arguments.workers, arguments.gpus_per_worker)
+    ending.callback(engine.stop)
+    engine.start()
+    return plan, engine
+
+
+def _positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _share(text: str) -> float:
+    """A part of one, or a whole number: what Ray hands out."""
+    number = float(text)
+    if number < 0 or (number > 1 and number != int(number)):
+        raise ValueError
+    return number
+
+
+def _local_plan(arguments: argparse.Namespace, table: Table, runner: Runner) -> Plan:
+    overrides = Overrides(assignments=arguments.set)
+    job = runner.prepare(arguments.workflow, overrides, random.Random(0))
+    plan = make_plan(table, job, Declarations(runner.node_classes))
+    _check_one(plan, table.rows, runner)
+    return plan
+
+
 def _inputs(arguments: argparse.Namespace) -> list[Path]:
     """Where a row's pictures are looked up."""
     return [*(arguments.input or [Path("input")]), arguments.inputs.parent]
 
 
 def _run(
-    plan: Plan, table: Table, engine: Engine, store: Folder, console: Console, retry: bool
+    plan: Plan, table: Table, engine: Engine, store: Store, console: Console, retry: bool
 ) -> int:
     records = store.open(plan.job, table.rows)
     todo = pending(table.rows, records, retry)
@@ -153,7 +228,7 @@ def _run(
         console.error(f"{stop}\n{tally.finished} of {tally.rows} rows are finished; {RESUME}")
         return FAILED
     failed = f", {tally.failed} failed (their errors are in the manifest)" if tally.failed else ""
-    console.print(f"{tally.done} rows done{failed}: {store.path / MANIFEST}")
+    console.print(f"{tally.done} rows done{failed}: {store}/{MANIFEST}")
     return PARTLY if tally.failed else DONE
 
 

@@ -28,6 +28,7 @@ class Drawn:
 
     Attributes:
         files: what it made, in a stable order.
+        stored: the names of its files where a worker has written them already.
         text: what its nodes showed as text.
         seed: see :meth:`.plan.Plan.seed`.
         seconds: from its start to its end.
@@ -44,6 +45,7 @@ class Drawn:
     timings: dict[str, float] = field(default_factory=dict)
     error: str | None = None
     worker: str | None = None
+    stored: list[str] | None = None
 
 
 class Engine(Protocol):

@@ -45,6 +45,9 @@ class Folder:
         self._lock: BinaryIO | None = None
         self._manifest: FileIO | None = None
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     @property
     def scratch(self) -> Path:
         """A folder for unfinished work; emptied on resuming."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Protocol
 
 from ...pipelines.errors import UnclipError
@@ -30,7 +31,12 @@ Record = dict[str, Any]
 
 
 class Store(Protocol):
-    """A folder or an object store that keeps a batch."""
+    """A folder or an object store that keeps a batch; as text, its place."""
+
+    @property
+    def scratch(self) -> Path:
+        """A local folder for unfinished work."""
+        ...
 
     def open(self, job: Job, rows: Iterable[Row]) -> dict[str, Record]:
         """Start or resume: the records that stand, by row id.
