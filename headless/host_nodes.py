@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from ..nodes import host
 from ..pipelines.errors import UnclipError
 from . import folders as files
-from . import primitives
+from . import pictures, primitives
 from .canvas import ImagePadForOutpaint
 from .folders import Folders
 
@@ -220,13 +220,48 @@ class PreviewImage(SaveImage):
         return super().save_images(images, filename_prefix, prompt, extra_pnginfo)
 
 
+class ImageCompare(PreviewImage):
+    """Two batches of pictures side by side; here, previews of both."""
+
+    FUNCTION = "compare"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """Two batches; either may be missing."""
+        return {
+            "required": {},
+            "optional": {"image_a": ("IMAGE",), "image_b": ("IMAGE",)},
+            "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
+        }
+
+    def compare(
+        self,
+        image_a: torch.Tensor | None = None,
+        image_b: torch.Tensor | None = None,
+        prompt: Any = None,
+        extra_pnginfo: Any = None,
+    ) -> dict[str, Any]:
+        """Write previews of both."""
+        written = {
+            f"{name}_images": self.save_images(batch, name, prompt, extra_pnginfo)["ui"]["images"]
+            for name, batch in (("a", image_a), ("b", image_b))
+            if batch is not None
+        }
+        return {"ui": written}
+
+
 def host_classes(folders: Folders) -> dict[str, type[Any]]:
     """The node classes of this host, reading and writing in the given folders only."""
     bound = {
         cls.__name__: type(cls.__name__, (cls,), {"folders": folders})
-        for cls in (LoadImage, LoadImageMask, SaveImage, PreviewImage)
+        for cls in (LoadImage, LoadImageMask, SaveImage, PreviewImage, ImageCompare)
     }
-    return {**bound, **primitives.CLASSES, "ImagePadForOutpaint": ImagePadForOutpaint}
+    return {
+        **bound,
+        **primitives.CLASSES,
+        **pictures.CLASSES,
+        "ImagePadForOutpaint": ImagePadForOutpaint,
+    }
 
 
 DISPLAY_NAMES = {
@@ -234,8 +269,10 @@ DISPLAY_NAMES = {
     "LoadImageMask": "Load Image (as Mask)",
     "SaveImage": "Save Image",
     "PreviewImage": "Preview Image",
+    "ImageCompare": "Image Compare",
     "ImagePadForOutpaint": "Pad Image for Outpainting",
     **primitives.DISPLAY_NAMES,
+    **pictures.DISPLAY_NAMES,
 }
 
 

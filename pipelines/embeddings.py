@@ -57,7 +57,7 @@ def _check_repeat(size: int, count: int) -> None:
         raise UnclipError(f"A batch of {size} embeddings cannot become a batch of {count}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TextEmbedding:
     """What the text tower says of B prompts.
 
@@ -76,6 +76,9 @@ class TextEmbedding:
 
     def __len__(self) -> int:
         return len(self.pooled)
+
+    def __repr__(self) -> str:
+        return f"TextEmbedding({len(self)} in {self.space}: {', '.join(map(repr, self.prompts))})"
 
     @property
     def vectors(self) -> Tensor:
@@ -110,7 +113,7 @@ class TextEmbedding:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImageEmbedding:
     """B image embeddings: ``vectors`` [B, D] float32 on the CPU, and where they came from."""
 
@@ -127,6 +130,9 @@ class ImageEmbedding:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    def __repr__(self) -> str:
+        return f"ImageEmbedding({len(self)} in {self.space}: {self.source})"
 
     @property
     def name(self) -> str:

@@ -177,7 +177,7 @@ def test_a_wrong_number_is_refused_before_anything_runs(comfyui):
     assert "steps" in refused.value.read().decode()
 
 
-@pytest.mark.parametrize("script", ["comfyui_bridges", "comfyui_memory"])
+@pytest.mark.parametrize("script", ["comfyui_bridges", "comfyui_memory", "comfyui_pictures"])
 def test_inside_comfyui(script, tmp_path):
     file = Path(__file__).with_name(f"{script}.py")
     command = [os.environ.get("COMFYUI_PYTHON", sys.executable), str(file), str(ROOT), tmp_path]

@@ -196,3 +196,42 @@ def test_the_check_of_the_output_folder_leaves_no_trace(tmp_path):
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(UnclipError, match="cannot be written"):
             check_writable(folder)
+
+
+def test_pictures_are_scaled_joined_and_inverted(nodes):
+    def run(name, **inputs):
+        return nodes[name]().run(**inputs)[0]
+
+    one = torch.zeros(1, 8, 16, 3)
+    two = torch.ones(2, 16, 16, 3)
+    scaled = run("ImageScale", image=two, upscale_method="area", width=4, height=0, crop="disabled")
+    assert scaled.shape == (2, 4, 4, 3)
+    for method in ("bilinear", "lanczos"):
+        by = run("ImageScaleBy", image=one, upscale_method=method, scale_by=0.5)
+        assert by.shape == (1, 4, 8, 3)
+    both = run("ImageBatch", image1=one, image2=two)
+    assert both.shape == (3, 8, 16, 3)
+    assert both[:, 0, 0, 0].tolist() == [0, 1, 1]
+    assert run("ImageInvert", image=one).min() == 1
+
+
+def test_the_middle_is_kept_when_cropping(nodes):
+    row = torch.arange(8.0).reshape(1, 1, 8, 1).expand(1, 4, 8, 1)
+    (cropped,) = nodes["ImageScale"]().run(row, "nearest-exact", 4, 4, "center")
+    assert cropped[0, 0, :, 0].tolist() == [2, 3, 4, 5]
+
+
+def test_masks(nodes):
+    (mask,) = nodes["SolidMask"]().run(0.25, 3, 2)
+    assert mask.shape == (1, 2, 3)
+    assert nodes["InvertMask"]().run(mask)[0].max() == 0.75
+    (picture_of_it,) = nodes["MaskToImage"]().run(mask)
+    assert picture_of_it.shape == (1, 2, 3, 3)
+    assert nodes["ImageToMask"]().run(picture_of_it, "blue")[0].equal(mask)
+
+
+def test_a_comparison_previews_both(nodes, folders):
+    shown = nodes["ImageCompare"]().compare(picture(), picture(batch=2))["ui"]
+    assert [len(shown[key]) for key in ("a_images", "b_images")] == [1, 2]
+    for entry in shown["a_images"] + shown["b_images"]:
+        assert folders.path(entry).is_file()
