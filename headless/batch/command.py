@@ -35,6 +35,7 @@ from .folder import Folder
 from .local import LocalEngine
 from .plan import Plan, make_plan
 from .ray_engine import RayEngine, Worker
+from .sharing import RowCache
 from .store import MANIFEST, Store, pending
 from .table import Row, Table, read_table
 
@@ -125,10 +126,11 @@ def _local(
     console: Console,
     ending: ExitStack,
 ) -> tuple[Plan, Engine]:
-    inputs = _inputs(arguments)
-    runner = runner_from(arguments, console, inputs=inputs, output=store.scratch)
+    cache = RowCache()
+    folders = {"inputs": _inputs(arguments), "output": store.scratch}
+    runner = runner_from(arguments, console, cache=cache, **folders)
     plan = _local_plan(arguments, table, runner)
-    return plan, LocalEngine(runner, plan, store.scratch)
+    return plan, LocalEngine(runner, cache, plan, store.scratch)
 
 
 def _comfyui(
@@ -160,6 +162,7 @@ def _ray(
     options = {
         "models": [path.resolve() for path in arguments.models],
         "inputs": inputs,
+        "packs": [path.resolve() for path in arguments.nodes],
         "device": arguments.device,
         "dtype": arguments.dtype,
         "allow_pickle": arguments.allow_pickle,

@@ -15,6 +15,7 @@ from ..report import failure
 from ..runner import Job, Outcome, Runner
 from .engine import BatchStopped, Drawn, NewFile
 from .plan import Plan
+from .sharing import RowCache
 from .table import Row
 
 STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
@@ -25,20 +26,24 @@ class LocalEngine:
 
     Args:
         runner: runs the rows' workflows.
+        cache: the runner's.
         plan: what a row sets.
         scratch: a folder for a row's files until they are handed over.
     """
 
-    def __init__(self, runner: Runner, plan: Plan, scratch: Path) -> None:
+    def __init__(self, runner: Runner, cache: RowCache, plan: Plan, scratch: Path) -> None:
         self._runner = runner
+        self._cache = cache
         self._plan = plan
         self._scratch = scratch
 
     def draw(self, rows: Sequence[Row]) -> Generator[Drawn, None, None]:
         """Draw rows in the given order; see :class:`.engine.Engine`."""
         console = self._runner.host.console
+        self._cache.expect(self._plan, rows)
         for row in rows:
             console.row = row.id
+            self._cache.next_row(row)
             try:
                 drawn = self._draw(row)
             finally:

@@ -24,6 +24,7 @@ from .bucket import Bucket
 from .engine import BatchStopped, Drawn
 from .local import LocalEngine
 from .plan import make_plan
+from .sharing import RowCache
 from .table import Row, Table
 
 RETRIES = 3
@@ -54,9 +55,10 @@ class _Actor:
 
     def __init__(self, worker: Worker) -> None:
         scratch = Path(tempfile.mkdtemp(prefix="unclip-worker-"))
-        runner = Runner(**worker.options, output=scratch)
+        cache = RowCache()
+        runner = Runner(**worker.options, output=scratch, cache=cache)
         plan = make_plan(worker.columns, worker.job, Declarations(runner.node_classes))
-        self._engine = LocalEngine(runner, plan, scratch)
+        self._engine = LocalEngine(runner, cache, plan, scratch)
         self._bucket = worker.bucket
         self._name = f"{socket.gethostname()}:{os.getpid()}"
 
