@@ -65,7 +65,8 @@ if TYPE_CHECKING:
         Input(
             "text_embed",
             TEXT_EMBED,
-            "The prompt, for decoders that also see the text (Karlo, Stable unCLIP).",
+            "The prompt, for decoders that also see the text (Karlo, Stable unCLIP, "
+            "Kandinsky 2.1).",
             optional=True,
         ),
         Input(
@@ -84,6 +85,13 @@ if TYPE_CHECKING:
             {"default": 0, "min": 0, "max": 1000},
             optional=True,
             advanced=True,
+        ),
+        Input(
+            "negative_text_embed",
+            TEXT_EMBED,
+            "What the pictures should not show, for decoders that also see the text; without it, "
+            "the empty prompt.",
+            optional=True,
         ),
     ],
     outputs=[Output("image", IMAGE, "The pictures, count for each embedding.")],
@@ -114,6 +122,7 @@ def decode(
     noise: Tensor | None = None,
     strength: float = defaults.DECODER_STRENGTH,
     noise_level: int = 0,
+    negative_text_embed: TextEmbedding | None = None,
 ) -> Tensor:
     """Pictures [B * count, H, W, 3]."""
     return decoder.decode(
@@ -130,6 +139,7 @@ def decode(
         mask=mask,
         hint=hint,
         text=text_embed,
+        negative_text=negative_text_embed,
         noise=noise,
         strength=strength,
         noise_level=noise_level,

@@ -78,6 +78,7 @@ class Drawing:
             ``init_image``, or the one the decoder was trained at.
         count: how many pictures of each embedding; they are neighbours in the result.
         text: the prompt, for decoders that see it beside the embedding.
+        negative_text: what guidance moves away from instead of the empty prompt.
         init_image: pictures [B, H, W, C] in 0..1 to start from (SDEdit, Meng et al. 2022,
             https://arxiv.org/abs/2108.01073).
         strength: how much of the way from ``init_image`` to draw anew, 0..1; a decoder that
@@ -97,6 +98,7 @@ class Drawing:
     height: int | None = None
     count: int = 1
     text: TextEmbedding | None = None
+    negative_text: TextEmbedding | None = None
     init_image: Tensor | None = None
     strength: float = defaults.DECODER_STRENGTH
     mask: Tensor | None = None

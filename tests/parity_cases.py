@@ -290,6 +290,39 @@ def _kandinsky21() -> float:
     return worst
 
 
+@case("Kandinsky 2.1", "negative prompt", "KandinskyPipeline")
+def _kandinsky21_negative() -> float:
+    path, worst = folder("kandinsky21"), 0.0
+    pipeline = tiny_families.kandinsky21_pipeline("KandinskyPipeline", path)
+    model = stages("kandinsky21")
+    for prompts in PROMPTS:
+        count = len(prompts)
+        image, null = embeds(model.decoder.space, count)
+        drawn = pipeline(
+            prompts,
+            negative_prompt=["green"] * count,
+            image_embeds=image.vectors,
+            negative_image_embeds=null.vectors,
+            height=16,
+            width=16,
+            num_inference_steps=STEPS,
+            guidance_scale=4.0,
+            generator=generators(4, count),
+            output_type="np",
+        ).images
+        found = model.decoder.decode(
+            image,
+            null,
+            text=model.text_encoder.encode(prompts),
+            negative_text=model.text_encoder.encode(["green"] * count),
+            steps=STEPS,
+            guidance_scale=4.0,
+            generators=generators(4, count),
+        )
+        worst = max(worst, apart(found, drawn))
+    return worst
+
+
 @case("Kandinsky 2.1", "image to image", "KandinskyImg2ImgPipeline")
 def _kandinsky21_from_picture() -> float:
     path, worst = folder("kandinsky21"), 0.0
@@ -419,16 +452,16 @@ def _karlo_upscaled() -> float:
 @case("Karlo", "image variation", "UnCLIPImageVariationPipeline")
 def _karlo_variation() -> float:
     model, draws = stages("karlo variations"), generators(3, 2)
-    image, _ = embeds(model.decoder.space, 2)
     with SmallPictures() as small:
         tiny_families.karlo_pipeline(folder("karlo variations"))(
-            image_embeddings=image.vectors,
+            to_pil(pictures(2, 32)),
             decoder_num_inference_steps=STEPS,
             super_res_num_inference_steps=2,
             decoder_guidance_scale=8.0,
             generator=generators(3, 2),
             output_type="np",
         )
+    image = model.image_encoder.encode(pictures(2, 32))
     found = model.decoder.decode(image, steps=STEPS, guidance_scale=8.0, generators=draws)
     return apart(found, small[0])
 
@@ -473,10 +506,11 @@ def _stable_image() -> float:
     pipeline = reference("StableUnCLIPImg2ImgPipeline", folder("stable image"))
     model, worst = stages("stable image"), 0.0
     image = model.image_encoder.encode(pictures(1, 32))
-    for prompt in ("", "a red star"):
+    for prompt, negative in (("", None), ("a red star", None), ("a red star", "blurry")):
         expected = pipeline(
             image_embeds=image.vectors,
             prompt=prompt,
+            negative_prompt=negative,
             num_inference_steps=STEPS,
             guidance_scale=10.0,
             noise_level=20,
@@ -486,6 +520,7 @@ def _stable_image() -> float:
         found = model.decoder.decode(
             image,
             text=model.text_encoder.encode([prompt]) if prompt else None,
+            negative_text=model.text_encoder.encode([negative]) if negative else None,
             steps=STEPS,
             guidance_scale=10.0,
             noise_level=20,

@@ -108,6 +108,7 @@ def test_the_starting_noise_can_be_given(plain):
         ({"strength": 1.5}, "within 0 and 1"),
         ({"init_image": pictures(3)}, "3 init images do not pair with 2"),
         ({"noise": torch.zeros(1, 9, 8, 8)}, "noise has 9 channels"),
+        ({"noise": torch.zeros(1, 4, 8, 8), "width": 32}, "a 16x16 picture, width asks for 32"),
         ({"count": 0}, "count must be 1 or more"),
         ({"width": 0}, "at least 1 pixel"),
     ],
@@ -123,10 +124,18 @@ def test_a_depth_decoder_wants_a_depth_map(folders):
         decoder.decode(*embeds(decoder.space, 1), steps=2)
 
 
-def test_a_prompt_for_a_decoder_that_sees_none_is_a_warning(plain):
-    text = plain.text_encoder.encode(["red"])
-    with pytest.warns(UnclipWarning, match="text_embed has no effect"):
-        plain.decoder.decode(*embeds(plain.decoder.space, 1), steps=1, text=text)
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("text", "text_embed has no effect; this decoder sees no text"),
+        ("negative_text", "negative_text_embed has no effect"),
+        ("noise_level", "noise_level has no effect"),
+    ],
+)
+def test_what_a_decoder_cannot_use_is_a_warning(plain, setting, message):
+    value = 5 if setting == "noise_level" else plain.text_encoder.encode(["red"])
+    with pytest.warns(UnclipWarning, match=message):
+        plain.decoder.decode(*embeds(plain.decoder.space, 1), steps=1, **{setting: value})
 
 
 def test_an_inpainting_decoder_draws_without_a_mask(folders):

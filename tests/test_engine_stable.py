@@ -7,6 +7,7 @@ from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError, UnclipWarning
 from unclip_graph.pipelines.loading import load_model
+from unclip_graph.pipelines.randomness import generators
 
 CPU = Options(device="cpu", dtype="float32")
 
@@ -87,3 +88,19 @@ def test_a_picture_can_be_inverted(folders):
     fresh = stages.decoder.decode(image, seed=1, **settings)
     kept = stages.decoder.decode(image, init_image=picture, strength=0.0, steps=2)
     assert (again - kept).abs().mean() < 0.8 * (fresh - kept).abs().mean()
+
+
+def test_one_embedding_pairs_with_several_prompts(folders):
+    stages = load_model(folders["image"], CPU)
+    image = stages.image_encoder.encode(torch.rand(1, 32, 32, 3))
+    text = stages.text_encoder.encode(["red", "a blue star"])
+    both = stages.decoder.decode(image, text=text, negative_text=text[:1], steps=2)
+    each = [
+        stages.decoder.decode(
+            image, text=text[[i]], negative_text=text[:1], steps=2, generators=[source]
+        )
+        for i, source in enumerate(generators(0, 2))
+    ]
+    assert (both - torch.cat(each)).abs().max() < 1e-4
+    with pytest.raises(UnclipError, match="batches of 1 and 2 and 3 do not pair"):
+        stages.decoder.decode(image, text=text, negative_text=text[[0, 0, 0]], steps=2)

@@ -17,6 +17,7 @@ from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..errors import ModelError, UnclipError, UnclipWarning
 from ..images import clip_pixels
 from ..vocabulary import unknown_words
+from .prompts import PromptReader
 
 # What CLIPTextConfig means when config.json does not say.
 CLIP_POSITIONS = 77
@@ -34,14 +35,13 @@ def _check_prompts(prompts: Sequence[str]) -> None:
             ) from error
 
 
-class TextEncoderTower:
+class TextEncoderTower(PromptReader):
     """z_t = CLIP_text(x): pooled vectors for the space, token states for the prior."""
 
     def __init__(self, tower: Component, tokenizer: Path, space: EmbeddingSpace):
-        self.space = space
+        super().__init__(space)
         self._tower = tower
         self._tokenizer_folder = tokenizer
-        self._empty: dict[int, TextEmbedding] = {}
         self._bare = tower.class_name == "CLIPTextModel"
 
     @cached_property
@@ -85,15 +85,6 @@ class TextEncoderTower:
             self.space,
             tuple(prompts),
         )
-
-    def empty(self, count: int) -> TextEmbedding:
-        """``count`` empty prompts, which guidance moves away from.
-
-        Encoded as one batch, because kernels round differently at another batch size.
-        """
-        if count not in self._empty:
-            self._empty[count] = self.encode([""] * count)
-        return self._empty[count]
 
     def _warn_of_cuts(self, prompts: Sequence[str], length: int) -> None:
         for prompt in prompts:

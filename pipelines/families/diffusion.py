@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +16,7 @@ from ..autoencoder import Autoencoder
 from ..components import Component, bring, read_json
 from ..drawing import Start, denoise, each, sources_of, start
 from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
-from ..errors import UnclipError
+from ..errors import UnclipError, UnclipWarning
 from ..images import fitted
 from ..inversion import invert
 from ..progress import Progress
@@ -36,6 +38,8 @@ class DiffusionDecoder:
     """
 
     schedulers: ClassVar[tuple[str, ...]] = DECODER_SCHEDULERS
+    sees_text: ClassVar[bool] = False
+    noises_embedding: ClassVar[bool] = False
 
     def __init__(
         self, unet: Component, autoencoder: Autoencoder, scheduler: Path, space: EmbeddingSpace
@@ -90,10 +94,9 @@ class DiffusionDecoder:
         self.space.require(image.space, "the decoder")
         if negative is not None:
             self.space.require(negative.space, "the decoder")
-            if paired_size("Decode", len(image), len(negative)) != len(image):
-                raise UnclipError(
-                    f"Decode: {len(negative)} negative embeddings do not pair with {len(image)}."
-                )
+        beside = (negative, drawing.text, drawing.negative_text)
+        sizes = [len(one) for one in beside if one is not None]
+        image = image.repeated(paired_size("Decode", len(image), *sizes))
         self._check(drawing)
         sources = sources_of(drawing, len(image) * drawing.count, generators)
         condition = self._condition(image, negative, drawing, sources)
@@ -184,12 +187,39 @@ class DiffusionDecoder:
         return found.cpu()
 
     def _check(self, drawing: Drawing) -> None:
-        """Refuse what this family cannot use."""
-        if drawing.hint is not None:
+        """Refuse what would draw something else than asked; warn of what has no effect."""
+        if drawing.hint is not None and not self._takes_hint:
             raise UnclipError(
                 "Decode: this decoder takes no hint. Load a ControlNet decoder "
                 "(kandinsky-2-2-controlnet-depth), or unplug the hint."
             )
+        for name, text in (
+            ("text_embed", drawing.text),
+            ("negative_text_embed", drawing.negative_text),
+        ):
+            if text is not None and not self.sees_text:
+                _no_effect(name, "this decoder sees no text, only the image embedding")
+        if drawing.noise_level and not self.noises_embedding:
+            _no_effect("noise_level", "this decoder was not trained with noise on the embedding")
+        if drawing.negative_text is not None and drawing.guidance_scale <= 1:
+            _no_effect("negative_text_embed", "guidance is off at a guidance_scale of 1 or less")
+        if drawing.noise is not None:
+            self._check_noise(drawing)
+
+    def _check_noise(self, drawing: Drawing) -> None:
+        """Refuse a width or height that the noise does not have."""
+        has, asked = self._size(drawing), self._size(replace(drawing, noise=None))
+        for axis, name, edge in ((1, "width", drawing.width), (0, "height", drawing.height)):
+            if edge and asked[axis] != has[axis]:
+                across, down = self._pixels(has)
+                raise UnclipError(
+                    f"Decode: the noise is that of a {across}x{down} picture, {name} asks for "
+                    f"{edge}. Set {name} to 0, or make noise of that size."
+                )
+
+    @property
+    def _takes_hint(self) -> bool:
+        return False
 
     def _start_noised(self, drawing: Drawing) -> Noised | None:
         """What adds the noise to a picture to begin with; None is the sampler."""
@@ -240,3 +270,7 @@ class DiffusionDecoder:
 
     def _preview(self, samples: Tensor) -> Any:
         return self._autoencoder.preview(samples)
+
+
+def _no_effect(name: str, reason: str) -> None:
+    warnings.warn(f"Decode: {name} has no effect; {reason}.", UnclipWarning, stacklevel=4)

@@ -6,14 +6,12 @@ diffusers' ``StableDiffusionImageVariationPipeline`` does, to the bit; without i
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import torch
 
 from ..autoencoder import Autoencoder
 from ..embeddings import ImageEmbedding
-from ..errors import UnclipWarning
 from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
@@ -49,13 +47,6 @@ class ImageVariationDecoder(DiffusionDecoder):
         sources: Sequence[torch.Generator],
     ) -> Condition:
         """The embeddings as single tokens [N, 1, D]; guidance moves away from zeros."""
-        if drawing.text is not None or drawing.noise_level:
-            unused = "text_embed" if drawing.text is not None else "noise_level"
-            warnings.warn(
-                f"This decoder sees nothing but the image embedding; {unused} has no effect.",
-                UnclipWarning,
-                stacklevel=4,
-            )
         rows = image.vectors
         if drawing.guidance_scale > 1:
             against = negative.repeated(len(rows)).vectors if negative else torch.zeros_like(rows)

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ..autoencoder import Autoencoder
 from ..components import Component, read_json
-from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
-from ..errors import ModelError, UnclipError
+from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
+from ..errors import ModelError
 from ..sampling import Noised
 from ..source import ModelFolder
 from ..spaces import VIT_L
@@ -28,6 +28,7 @@ from ..stages import Drawing, MissingStage, StageModels
 from . import kandinsky22
 from .diffusion import Condition
 from .kandinsky22.decoder import KandinskyDecoder
+from .prompts import PromptReader
 
 PRIOR_PIPELINE = "KandinskyPriorPipeline"
 TOKENS = 77
@@ -61,14 +62,15 @@ def build(model: ModelFolder) -> StageModels:
     return StageModels(stages.text_encoder, stages.prior, stages.image_encoder, decoder)
 
 
-class MultilingualTower:
+class MultilingualTower(PromptReader):
     """The decoder's own reader of prompts (XLM-RoBERTa)."""
 
     def __init__(self, tower: Component, tokenizer: Path):
         self._tower = tower
         self._folder = tokenizer
         width = int(tower.config.get("imageDimSize") or tower.config.get("numDims", 768))
-        self.space = EmbeddingSpace("kandinsky-2-1-prompt", "Kandinsky 2.1's prompts", width)
+        space = EmbeddingSpace("kandinsky-2-1-prompt", "Kandinsky 2.1's prompts", width)
+        super().__init__(space)
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -109,6 +111,8 @@ class MultilingualTower:
 class Kandinsky21Decoder(KandinskyDecoder):
     """p(y | z, x): the UNet sees the embedding and the prompt."""
 
+    sees_text = True
+
     def __init__(
         self,
         unet: Component,
@@ -130,16 +134,9 @@ class Kandinsky21Decoder(KandinskyDecoder):
     ) -> Condition:
         """Embeddings and prompts; without a text the prompt is empty."""
         count = len(image)
-        prompts = drawing.text.prompts if drawing.text is not None else ("",)
-        if paired_size("Decode", count, len(prompts)) != count:
-            raise UnclipError(
-                f"Decode: {len(prompts)} prompts do not pair with {count} embeddings."
-            )
-        if len(prompts) != count:
-            prompts = prompts * count
-        parts = [self._prompts.encode(prompts)]
+        parts = [self._prompts.beside(drawing.text, count)]
         if drawing.guidance_scale > 1:
-            parts.insert(0, self._prompts.encode([""] * count))
+            parts.insert(0, self._prompts.beside(drawing.negative_text, count))
         pooled, tokens = (
             torch.cat([getattr(part, name) for part in parts]).repeat_interleave(drawing.count, 0)
             for name in ("pooled", "tokens")
@@ -162,7 +159,3 @@ class Kandinsky21Decoder(KandinskyDecoder):
     def _puts_back(self) -> bool:
         """The published pipeline leaves inpainting to the UNet that sees what is kept."""
         return not self._sees_kept
-
-    @property
-    def _sees_text(self) -> bool:
-        return True

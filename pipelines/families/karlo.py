@@ -20,7 +20,7 @@ from .. import defaults
 from ..autoencoder import pictures_of
 from ..components import Component, bring, read_json
 from ..drawing import denoise, sources_of, start
-from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
+from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..errors import UnclipError
 from ..images import resized, to_pil
 from ..progress import Progress
@@ -79,6 +79,7 @@ class KarloDecoder(DiffusionDecoder):
     """p(y | z, x): pixel diffusion at 64x64 on the embedding and the prompt."""
 
     schedulers = PRIOR_SCHEDULERS
+    sees_text = True
 
     def __init__(
         self,
@@ -107,11 +108,11 @@ class KarloDecoder(DiffusionDecoder):
     ) -> Condition:
         """Text states, time embedding and mask; without a text the prompt is empty."""
         count = len(image)
-        parts = [self._text(drawing.text, count)]
+        parts = [self._text_encoder.beside(drawing.text, count)]
         projection, device = self._text_proj.model, self._text_proj.device
         rows = image.vectors
         if drawing.guidance_scale > 1:
-            parts.insert(0, self._text_encoder.empty(count))
+            parts.insert(0, self._text_encoder.beside(drawing.negative_text, count))
             rows = torch.cat([self._against(negative, projection, count), rows])
         rows, pooled, tokens, mask = (
             values.repeat_interleave(drawing.count, dim=0)
@@ -131,15 +132,6 @@ class KarloDecoder(DiffusionDecoder):
         )
         seen = functional.pad(mask, (projection.clip_extra_context_tokens, 0), value=True)
         return {"encoder_hidden_states": states, "class_labels": time, "attention_mask": seen}
-
-    def _text(self, text: TextEmbedding | None, count: int) -> TextEmbedding:
-        if text is None:
-            return self._text_encoder.empty(count)
-        if paired_size("Decode", count, len(text)) != count:
-            raise UnclipError(f"Decode: {len(text)} prompts do not pair with {count} embeddings.")
-        if text.space != self._text_encoder.space:
-            text = self._text_encoder.encode(text.prompts)
-        return text.repeated(count)
 
     def _against(self, negative: ImageEmbedding | None, projection: Any, count: int) -> Tensor:
         """What guidance moves away from: the learned embedding, or another one."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..autoencoder import Autoencoder
 from ..components import Component, read_json
-from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
+from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..errors import UnclipError
 from ..randomness import noise
 from ..schedulers import make
@@ -75,6 +75,9 @@ def build(model: ModelFolder) -> StageModels:
 class StableUnCLIPDecoder(DiffusionDecoder):
     """p(y | z, x): the UNet sees the prompt's tokens and, as a class, a noised embedding."""
 
+    sees_text = True
+    noises_embedding = True
+
     def __init__(
         self,
         unet: Component,
@@ -102,11 +105,11 @@ class StableUnCLIPDecoder(DiffusionDecoder):
         Guidance moves away from the empty prompt and from zeros, or from ``negative``.
         """
         count = drawing.count
-        parts = [self._text(drawing.text, len(image))]
+        parts = [self._prompts.beside(drawing.text, len(image))]
         rows = image.vectors.repeat_interleave(count, dim=0)
         labels = self._noised(rows, drawing.noise_level, noise(rows.shape[1:], sources))
         if drawing.guidance_scale > 1:
-            parts.insert(0, self._prompts.empty(len(image)))
+            parts.insert(0, self._prompts.beside(drawing.negative_text, len(image)))
             against = torch.zeros_like(labels)
             if negative is not None and negative.vectors.any():
                 others = negative.repeated(len(image)).vectors.repeat_interleave(count, dim=0)
@@ -114,16 +117,6 @@ class StableUnCLIPDecoder(DiffusionDecoder):
             labels = torch.cat([against, labels])
         tokens = torch.cat([part.tokens.repeat_interleave(count, dim=0) for part in parts])
         return {"encoder_hidden_states": tokens, "class_labels": labels}
-
-    def _text(self, text: TextEmbedding | None, count: int) -> TextEmbedding:
-        if text is None:
-            return self._prompts.empty(count)
-        if paired_size("Decode", count, len(text)) != count:
-            raise UnclipError(f"Decode: {len(text)} prompts do not pair with {count} embeddings.")
-        if text.space != self._prompts.space:
-            # The prompt of another tower, say of the prior: this decoder has one of its own.
-            text = self._prompts.encode(text.prompts)
-        return text.repeated(count)
 
     def _noised(self, rows: Tensor, level: int, noises: Tensor) -> Tensor:
         """Embeddings noised to a level, with the level beside them [N, 2D].

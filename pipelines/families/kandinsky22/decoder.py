@@ -7,7 +7,6 @@ One class draws from text, from a picture, within a mask and after a depth map, 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from ...autoencoder import Autoencoder
 from ...components import Component
 from ...drawing import Start, each
 from ...embeddings import EmbeddingSpace, ImageEmbedding
-from ...errors import UnclipError, UnclipWarning
+from ...errors import UnclipError
 from ...stages import Drawing, MissingStage
 from ..clip import ImageEncoderTower
 from ..diffusion import Condition, DiffusionDecoder, Predict
@@ -106,28 +105,17 @@ class KandinskyDecoder(DiffusionDecoder):
         return torch.cat([begun.clean * begun.kept, begun.kept], dim=1)
 
     def _check(self, drawing: Drawing) -> None:
-        """Refuse what this UNet cannot use, and the lack of what it cannot do without."""
-        wants_hint = self._unet.config.get("addition_embed_type") == "image_hint"
-        if not wants_hint:
-            super()._check(drawing)
-        elif drawing.hint is None:
+        """Refuse the lack of a hint, too, where the UNet cannot do without."""
+        if drawing.hint is None and self._takes_hint:
             raise UnclipError(
                 "Decode: this decoder draws after a depth map; wire one to hint, or load the "
                 "plain decoder."
             )
-        unused = "noise_level" if drawing.noise_level else None
-        if drawing.text is not None and not self._sees_text:
-            unused = "text_embed"
-        if unused:
-            warnings.warn(
-                f"This decoder sees nothing but the image embedding; {unused} has no effect.",
-                UnclipWarning,
-                stacklevel=3,
-            )
+        super()._check(drawing)
 
     @property
-    def _sees_text(self) -> bool:
-        return False
+    def _takes_hint(self) -> bool:
+        return bool(self._unet.config.get("addition_embed_type") == "image_hint")
 
     @property
     def _multiple(self) -> int:
