@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..pipelines import defaults
 from ..pipelines.schedulers import DECODER_SCHEDULERS
 from . import host, widgets
-from .spec import DECODER, IMAGE, IMAGE_EMBED, MASK, Input, Output, node
+from .spec import DECODER, IMAGE, IMAGE_EMBED, MASK, NOISE, Input, Output, node
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +49,13 @@ if TYPE_CHECKING:
             optional=True,
         ),
         widgets.scheduler(DECODER_SCHEDULERS),
+        Input(
+            "noise",
+            NOISE,
+            "The noise to start from instead of the seed's, so that edits of one region differ in "
+            "the embedding only; from unCLIP noise, or unCLIP invert of a square picture.",
+            optional=True,
+        ),
     ],
     outputs=[Output("image", IMAGE, "The pictures, count for each embedding.")],
     aliases=["inpaint", "outpaint", "vary region", "zoom out", "pan"],
@@ -66,6 +73,7 @@ def region_edit(
     count: int,
     negative_image_embed: ImageEmbedding | None = None,
     scheduler: str = "default",
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Pictures [B * count, H, W, 3]."""
     from ..pipelines.editing.region import redraw
@@ -83,5 +91,6 @@ def region_edit(
         guidance_scale=guidance_scale,
         strength=strength,
         scheduler=scheduler,
+        noise=noise,
         progress=host.current().progress(),
     )

@@ -39,6 +39,18 @@ def test_outside_of_the_soft_edge_every_pixel_stays(model, scene):
     assert not drawn[0].equal(drawn[1])
 
 
+def test_the_same_noise_draws_the_same_whatever_the_seed(model, scene):
+    picture, embed = scene
+    decoder = model.stages.decoder
+    noise = decoder.noise(7, width=32, height=16)
+    first, second = (
+        redraw(decoder, picture, box(), embed, noise=noise, steps=3, seed=seed) for seed in (0, 1)
+    )
+    assert first.equal(second)
+    with pytest.raises(UnclipError, match="noise is that of a 16x16 picture"):
+        redraw(decoder, picture, box(), embed, noise=decoder.noise(7), steps=3)
+
+
 def test_an_empty_mask_changes_nothing_and_says_so(model, scene):
     picture, embed = scene
     with pytest.warns(UnclipWarning, match="mask is empty"):

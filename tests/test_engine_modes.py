@@ -108,7 +108,10 @@ def test_the_starting_noise_can_be_given(plain):
         ({"strength": 1.5}, "within 0 and 1"),
         ({"init_image": pictures(3)}, "3 init images do not pair with 2"),
         ({"noise": torch.zeros(1, 9, 8, 8)}, "noise has 9 channels"),
-        ({"noise": torch.zeros(1, 4, 8, 8), "width": 32}, "a 16x16 picture, width asks for 32"),
+        (
+            {"noise": torch.zeros(1, 4, 8, 8), "width": 32},
+            "a 16x16 picture, but the width is to be 32",
+        ),
         ({"count": 0}, "count must be 1 or more"),
         ({"width": 0}, "at least 1 pixel"),
     ],

@@ -82,6 +82,8 @@ def redraw(
         image,
         init_image=_scaled(before.permute(0, 3, 1, 2), small).permute(0, 2, 3, 1),
         mask=_scaled(region[:, None], small)[:, 0],
+        width=small[1],
+        height=small[0],
         count=count,
         strength=strength,
         **settings,

@@ -213,8 +213,8 @@ class DiffusionDecoder:
             if edge and asked[axis] != has[axis]:
                 across, down = self._pixels(has)
                 raise UnclipError(
-                    f"Decode: the noise is that of a {across}x{down} picture, {name} asks for "
-                    f"{edge}. Set {name} to 0, or make noise of that size."
+                    f"Decode: the noise is that of a {across}x{down} picture, but the {name} is to "
+                    f"be {edge}. Make noise of that size; unCLIP noise has a width and a height."
                 )
 
     @property
