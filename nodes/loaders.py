@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ..pipelines.components import Options
 from ..pipelines.errors import UnclipError
 from ..pipelines.loading import DEMO_MODEL, find_models, fingerprint, load_model, resolve
-from ..pipelines.memory import DTYPES, POLICIES, resolve_device, resolve_dtype
+from ..pipelines.memory import DTYPES, POLICIES
+from ..pipelines.stages import StageModels
 from . import host
 from .spec import DECODER, IMAGE_ENCODER, PRIOR, TEXT_ENCODER, Input, Output, node
 
@@ -76,8 +76,7 @@ def _options(device: str, dtype: str) -> Options:
     )
 
 
-def _opened(folder: Path, options: Options) -> tuple[Any, ...]:
-    stages = load_model(folder, options)
+def _four(stages: StageModels) -> tuple[Any, ...]:
     return stages.text_encoder, stages.prior, stages.image_encoder, stages.decoder
 
 
@@ -105,15 +104,15 @@ def _opened(folder: Path, options: Options) -> tuple[Any, ...]:
 def load(model: str, device: str = "auto", dtype: str = "auto") -> tuple[Any, ...]:
     """The four stages of a model."""
     folder = resolve(model, host.current().model_roots())
-    return _opened(folder, _options(device, dtype))
+    return _four(load_model(folder, _options(device, dtype)))
 
 
 @node(
     "UnCLIPHubLoader",
     title="Load unCLIP model from the Hub",
     stage="0 load",
-    description="Downloads a model from the Hugging Face Hub, once, and gives its four stages. "
-    "Only safetensors and small text files are fetched, never code.",
+    description="Gives the four stages of a model on the Hugging Face Hub. The weights of a stage "
+    "are downloaded, once, when it first runs: only safetensors, never code.",
     inputs=[
         Input(
             "repository",
@@ -140,12 +139,11 @@ def load_from_hub(
     """The four stage models of a repository."""
     from ..pipelines import hub
 
-    options = _options(device, dtype)
-    number = resolve_dtype(options.dtype, resolve_device(options.device))
-    folder = hub.download(
-        repository.strip(),
-        revision.strip() or "main",
-        half=number.itemsize == 2,
-        progress=host.current().progress("MB"),
+    return _four(
+        hub.open_model(
+            repository.strip(),
+            revision.strip() or "main",
+            _options(device, dtype),
+            progress=lambda: host.current().progress("MB"),
+        )
     )
-    return _opened(folder, options)

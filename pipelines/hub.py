@@ -1,7 +1,9 @@
-"""Model folders from the Hugging Face Hub, in the Hub's own cache.
+"""Models of the Hugging Face Hub, in the Hub's own cache.
 
-Only configurations, tokenizers and safetensors are downloaded, never code. The cache, the
-endpoint and the offline mode are the Hub's (``HF_HOME``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``).
+Opening one fetches its configurations and tokenizers; the weights of a network are fetched when
+it is first used, so that a graph which only decodes downloads only a decoder. Code and pickles
+are never downloaded. The cache, the endpoint and the offline mode are the Hub's (``HF_HOME``,
+``HF_ENDPOINT``, ``HF_HUB_OFFLINE``).
 """
 
 from __future__ import annotations
@@ -12,33 +14,45 @@ import inspect
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .components import Component, Options, read_json
 from .errors import ModelError
+from .loading import DEFAULT_OPTIONS, INDEX, open_stages
+from .memory import resolve_device, resolve_dtype
 from .progress import Progress
+from .source import ModelFolder
+from .stages import StageModels
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SMALL, _WEIGHTS = {".json", ".txt"}, ".safetensors"
-_INDEX = "model_index.json"
 MB = 2**20
 
 
-def download(
-    repository: str, revision: str = "main", *, half: bool = True, progress: Progress | None = None
-) -> Path:
-    """The folder of a model repository; what the cache lacks is downloaded and verified.
+def open_model(
+    repository: str,
+    revision: str = "main",
+    options: Options = DEFAULT_OPTIONS,
+    *,
+    progress: Callable[[], Progress | None] = lambda: None,
+) -> StageModels:
+    """The stages of a model repository; what the cache lacks is downloaded and verified.
 
-    A file that is cut off leaves nothing behind; those that were complete are not fetched
-    again. A lost connection is resumed where it broke.
+    Weights follow when a stage first runs. A file that is cut off leaves nothing behind; those
+    that were complete are not fetched again. A lost connection is resumed where it broke.
 
     Args:
         repository: ``owner/name``.
         revision: a branch, a tag or a commit.
-        half: take the float16 variant of a component where one is published.
-        progress: told the megabytes done and in all; what it raises ends the download.
+        options: how the networks are loaded; with a 16-bit number type the float16 variant of
+            a network is taken where one is published.
+        progress: makes the progress of one download, told the megabytes done and in all; what
+            that raises ends the download.
 
     Raises:
         ModelError: no such repository or revision, no access, no connection and nothing in the
@@ -67,44 +81,97 @@ def download(
     except errors.RevisionNotFoundError as error:
         raise ModelError(f"{repository} has no revision {revision!r}; try main.") from error
     except errors.HfHubHTTPError as error:
-        return _cached(repository, revision, f"the Hub answered: {error}")
+        return _cached(repository, revision, options, f"the Hub answered: {error}")
     except Exception as error:  # each HTTP library that the Hub's client has used has its own
-        return _cached(repository, revision, f"the Hub cannot be reached: {error}")
-    files = {one.rfilename: one for one in info.siblings or []}
-    wanted = _wanted(files, half)
-    if _INDEX not in wanted:
-        raise ModelError(f"{where} has no {_INDEX}; choose a repository in the diffusers layout.")
+        return _cached(repository, revision, options, f"the Hub cannot be reached: {error}")
+    files = [one for one in info.siblings or [] if _is_wanted(PurePosixPath(one.rfilename))]
+    small = [one for one in files if not one.rfilename.endswith(_WEIGHTS)]
+    if INDEX not in {one.rfilename for one in small}:
+        raise ModelError(f"{where} has no {INDEX}; choose a repository in the diffusers layout.")
     commit = str(info.sha)
-    folder = _fetch(repository, commit, [files[name] for name in wanted], progress)
+    _fetch(repository, commit, small, progress)
     if revision != commit:
         # Makes the cache remember what the name stands for, for when there is no connection.
-        _download(repository, _INDEX, revision, _Report(None, 0))
-    return folder
+        _download(repository, INDEX, revision, _Report(None, 0))
+    index = Path(_in_cache(repository, INDEX, commit))
+
+    def fetch(role: str) -> None:
+        weights = [one for one in files if PurePosixPath(one.rfilename).parent.name == role]
+        weights = [one for one in weights if one.rfilename.endswith(_WEIGHTS)]
+        half = resolve_dtype(options.dtype, resolve_device(options.device)).itemsize == 2
+        _fetch(repository, commit, _variant(weights, half), progress)
+
+    folder = HubFolder(index.parent, read_json(index), options, fetch)
+    return open_stages(folder, commit)
 
 
-def _wanted(names: Iterable[str], half: bool) -> list[str]:
-    """The files to download, small ones first; of each component one variant of its weights."""
-    paths = [PurePosixPath(name) for name in names]
-    small = [path for path in paths if path.suffix in _SMALL and len(path.parts) <= 2]
-    weights = [path for path in paths if path.suffix == _WEIGHTS and len(path.parts) == 2]
-    chosen = []
-    for folder in sorted({path.parent for path in weights}):
-        here = [p for p in weights if p.parent == folder and "non_ema" not in p.name]
-        # Variants are named model.fp16.safetensors or model.fp16-00001-of-00002.safetensors.
-        halves = [path for path in here if ".fp16" in path.name]
-        fulls = [path for path in here if ".fp16" not in path.name]
-        chosen += (halves or fulls) if half else (fulls or halves)
-    return [str(path) for path in (*small, *chosen)]
+@dataclass(frozen=True)
+class HubFolder(ModelFolder):
+    """A folder in the cache whose weights ``fetch(role)`` completes."""
+
+    fetch: Callable[[str], None] = field(compare=False)
+
+    def component(self, role: str, class_name: str, **expected: Any) -> Component:
+        """See :meth:`ModelFolder.component`."""
+        return HubComponent(self, role, class_name, **expected)
 
 
-def _fetch(repository: str, commit: str, files: list[Any], progress: Progress | None) -> Path:
-    from huggingface_hub import constants, try_to_load_from_cache
+class HubComponent(Component):
+    """A network whose weights are downloaded when they are first asked for."""
 
-    def cached(file: Any) -> Any:
-        return try_to_load_from_cache(repository, file.rfilename, revision=commit)
+    def __init__(self, model: HubFolder, role: str, class_name: str, **expected: Any):
+        super().__init__(model.path / role, class_name, model.options, **expected)
+        self._model = model
 
-    missing = [file for file in files if not isinstance(cached(file), str)]
-    report = _Report(progress, sum(file.size or 0 for file in missing))
+    @cached_property
+    def identity(self) -> str:
+        """See :attr:`Component.identity`; the folder names the commit, so nothing is fetched."""
+        state = f"{self.folder} {self.class_name} {self.options.dtype} {self.dtype} {self.device}"
+        return hashlib.sha256(state.encode()).hexdigest()
+
+    def weight_files(self) -> list[Path]:
+        """See :meth:`Component.weight_files`."""
+        if not self.loaded:
+            self._model.fetch(self.folder.name)
+        return super().weight_files()
+
+
+def _is_wanted(path: PurePosixPath) -> bool:
+    """Whether a file is a small one or some network's weights."""
+    if path.suffix == _WEIGHTS:
+        return len(path.parts) == 2 and "non_ema" not in path.name
+    return path.suffix in _SMALL and len(path.parts) <= 2
+
+
+def _variant(files: Sequence[Any], half: bool) -> Sequence[Any]:
+    """Of one network's weights those in float16, or the others; what there is."""
+    # Variants are named model.fp16.safetensors or model.fp16-00001-of-00002.safetensors.
+    halves = [one for one in files if ".fp16" in PurePosixPath(one.rfilename).name]
+    fulls = [one for one in files if one not in halves]
+    return (halves or fulls) if half else (fulls or halves)
+
+
+def _in_cache(repository: str, name: str, revision: str) -> Any:
+    """Where a file of the repository lies; no text if it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return try_to_load_from_cache(repository, name, revision=revision)
+
+
+def _fetch(
+    repository: str,
+    commit: str,
+    files: Sequence[Any],
+    progress: Callable[[], Progress | None],
+) -> None:
+    from huggingface_hub import constants
+
+    missing = [
+        file for file in files if not isinstance(_in_cache(repository, file.rfilename, commit), str)
+    ]
+    if not missing:
+        return
+    report = _Report(progress(), sum(file.size or 0 for file in missing))
     _check_room(Path(constants.HF_HUB_CACHE), report.total, repository)
     for file in missing:
         try:
@@ -121,8 +188,6 @@ def _fetch(repository: str, commit: str, files: list[Any], progress: Progress | 
                 f"{file.rfilename} of {repository} could not be downloaded: {reason}. Run again: "
                 "files that are complete are kept."
             ) from error
-    index = cached(next(file for file in files if file.rfilename == _INDEX))
-    return Path(index).parent
 
 
 def _download(repository: str, name: str, commit: str, report: _Report) -> str:
@@ -153,7 +218,9 @@ class _Report:
         if self._progress is None:
             return
         try:
-            self._progress(min(self._done, self.total) // MB, max(self.total // MB, 1))
+            whole = max(self.total // MB, 1)
+            done = min(self._done, self.total)
+            self._progress(whole if done == self.total else done // MB, whole)
         except BaseException as error:
             self.raised = error
             raise
@@ -201,14 +268,22 @@ def _check_room(cache: Path, needed: int, repository: str) -> None:
         )
 
 
-def _cached(repository: str, revision: str, reason: str) -> Path:
+def _cached(repository: str, revision: str, options: Options, reason: str) -> StageModels:
     """What was downloaded before, since the Hub cannot be asked."""
-    from huggingface_hub import try_to_load_from_cache
+    index = _in_cache(repository, INDEX, revision)
 
-    index = try_to_load_from_cache(repository, _INDEX, revision=revision)
-    if isinstance(index, str):
-        return Path(index).parent
-    raise ModelError(
-        f"{repository} (revision {revision}) is not in the cache, and {reason}. Connect, or copy "
-        "the model folder into models/unclip."
-    )
+    def refuse(what: str) -> ModelError:
+        return ModelError(
+            f"{what} is not in the cache, and {reason}. Connect, or copy the model folder into "
+            "models/unclip."
+        )
+
+    if not isinstance(index, str):
+        raise refuse(f"{repository} (revision {revision})")
+    folder = Path(index).parent
+
+    def fetch(role: str) -> None:
+        if not any((folder / role).glob(f"*{_WEIGHTS}")):
+            raise refuse(f"The {role} of {repository}")
+
+    return open_stages(HubFolder(folder, read_json(Path(index)), options, fetch), "offline")

@@ -135,7 +135,15 @@ def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageMod
             f"{found} is no model folder: it has no {INDEX}. "
             "Choose a folder in the diffusers layout, or a single-file checkpoint."
         )
-    return _open(found, fingerprint(found), options)
+    if found.is_file():
+        return open_stages(open_checkpoint(found, options), fingerprint(found))
+    return open_stages(ModelFolder(found, read_json(found / INDEX), options), fingerprint(found))
+
+
+@lru_cache(maxsize=8)
+def open_stages(model: ModelFolder, stamp: str) -> StageModels:
+    """A model's stages; the same objects for the same model, settings and ``stamp``."""
+    return family_of(model.index)(model)
 
 
 def fingerprint(folder: Path) -> str:
@@ -147,12 +155,3 @@ def fingerprint(folder: Path) -> str:
     stats = ((path, path.stat()) for path in files if path.is_file())
     state = [f"{path} {stat.st_mtime_ns} {stat.st_size}" for path, stat in stats]
     return hashlib.sha256("\n".join(state).encode()).hexdigest()[:16]
-
-
-@lru_cache(maxsize=8)
-def _open(path: Path, stamp: str, options: Options) -> StageModels:
-    if path.is_file():
-        model: ModelFolder = open_checkpoint(path, options)
-    else:
-        model = ModelFolder(path, read_json(path / INDEX), options)
-    return family_of(model.index)(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class ModelFolder:
     """
 
     path: Path
-    index: Mapping[str, Any]
+    index: Mapping[str, Any] = field(compare=False)
     options: Options
 
     @property

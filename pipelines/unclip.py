@@ -48,12 +48,13 @@ class UnCLIP:
         With ``revision`` (``main``, a tag, a commit) ``path`` is the ``owner/name`` of a model
         on the Hugging Face Hub, downloaded if need be.
         See :class:`.components.Options` for the other arguments, :func:`.loading.load_model`
-        and :func:`.hub.download` for the errors.
+        and :func:`.hub.open_model` for the errors.
         """
-        folder = Path(path) if path is not None else PACKAGE_MODELS / DEMO_MODEL
+        options = Options(device, dtype, allow_pickle)
         if revision is not None:
-            folder = hub.download(str(path), revision, half=dtype not in ("auto", "float32"))
-        return cls(load_model(folder, Options(device, dtype, allow_pickle)))
+            return cls(hub.open_model(str(path), revision, options))
+        folder = Path(path) if path is not None else PACKAGE_MODELS / DEMO_MODEL
+        return cls(load_model(folder, options))
 
     def with_lora(self, file: str | Path, strength: float = 1.0) -> UnCLIP:
         """This model with a LoRA for its prior or its decoder; the weights are shared.

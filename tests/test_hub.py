@@ -2,7 +2,6 @@
 
 import errno
 import shutil
-from pathlib import Path
 
 import huggingface_hub
 import huggingface_hub.constants as constants
@@ -13,6 +12,7 @@ from unclip_graph import UnCLIP
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
 from unclip_graph.pipelines import hub
 from unclip_graph.pipelines.components import Options
+from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import Cancelled, ModelError
 from unclip_graph.pipelines.loading import load_model
 
@@ -34,18 +34,58 @@ def leftovers(tmp_path):
     return [path for path in (tmp_path / "hub").rglob("*.incomplete")]
 
 
-def draw(folder):
-    stages = load_model(folder, Options("cpu"))
+CPU = Options("cpu", "float32")
+HALF = Options("cpu", "bfloat16")
+
+
+def open_hub(revision="main", options=CPU, **settings):
+    return hub.open_model(REPOSITORY, revision, options, **settings)
+
+
+def draw(stages):
     embeds = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     return stages.decoder.decode(*embeds, steps=2)
 
 
-def test_a_model_is_downloaded_without_code_and_draws(server, tiny_model):
-    seen = []
-    folder = hub.download(REPOSITORY, progress=lambda step, total, *_: seen.append((step, total)))
-    assert draw(folder).equal(draw(tiny_model))
-    assert {path.suffix for path in folder.rglob("*.*")} == {".json", ".txt", ".safetensors"}
-    assert seen == sorted(seen) and seen[-1][0] == seen[-1][1]
+def expected(tiny_model):
+    return draw(load_model(tiny_model, CPU))
+
+
+def snapshot(tmp_path):
+    return tmp_path / "hub" / f"models--{REPOSITORY.replace('/', '--')}" / "snapshots" / COMMIT
+
+
+def weights(server):
+    """The networks whose weights were fetched."""
+    return {name.split("/")[0] for name, _ in server.fetched if name.endswith(".safetensors")}
+
+
+def test_a_model_is_downloaded_without_code_and_draws(server, tiny_model, tmp_path):
+    bars = []
+
+    def progress():
+        bars.append([])
+        return lambda step, total, *_: bars[-1].append((step, total))
+
+    assert draw(open_hub(progress=progress)).equal(expected(tiny_model))
+    suffixes = {path.suffix for path in snapshot(tmp_path).rglob("*.*")}
+    assert suffixes == {".json", ".txt", ".safetensors"}
+    for seen in bars:
+        assert seen == sorted(seen) and seen[-1][0] == seen[-1][1]
+
+
+def test_only_the_networks_that_run_are_downloaded(server):
+    stages = open_hub()
+    # Of an encoder that is not a published one, one tensor says what its space is.
+    assert weights(server) == {"prior_image_encoder"}
+    text = stages.text_encoder.encode(["red"])
+    assert weights(server) == {"prior_image_encoder", "prior_text_encoder"}
+    stages.prior.sample(text, steps=2)
+    assert weights(server) == {"prior_image_encoder", "prior_text_encoder", "prior_prior"}
+    space = stages.decoder.space
+    embed = ImageEmbedding(torch.ones(1, space.dim), space)
+    stages.decoder.decode(embed, embed, steps=2)
+    assert weights(server) >= {"unet", "movq"}
 
 
 def test_from_python(server, tiny_model):
@@ -58,48 +98,51 @@ def test_from_python(server, tiny_model):
 
 
 def test_what_is_cached_is_not_downloaded_again(server):
-    first = hub.download(REPOSITORY, COMMIT)
+    first = draw(open_hub(COMMIT))
     server.fetched.clear()
-    assert hub.download(REPOSITORY) == first
-    assert [name for name, _ in server.fetched if name.endswith(".safetensors")] == []
+    assert draw(open_hub()).equal(first)
+    assert weights(server) == set()
 
 
 def test_a_lost_connection_is_resumed_where_it_broke(server, tiny_model, monkeypatch):
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
     server.cut[UNET] = 50_000
-    assert draw(hub.download(REPOSITORY)).equal(draw(tiny_model))
+    assert draw(open_hub()).equal(expected(tiny_model))
     asked = [bytes_ for name, bytes_ in server.fetched if name == UNET]
     assert len(asked) == 2 and asked[1] == "bytes=50000-"
 
 
 def test_cancelling_leaves_nothing_half_written_and_keeps_what_is_complete(server, tmp_path):
+    cancelled = True
+
     def cancel(step, total, *_):
-        if any(name == UNET for name, _ in server.fetched):
+        if cancelled and "unet" in weights(server):
             raise Cancelled
 
+    stages = open_hub(progress=lambda: cancel)
     with pytest.raises(Cancelled):
-        hub.download(REPOSITORY, progress=cancel)
+        draw(stages)
     assert leftovers(tmp_path) == []
-    done = {name for name, _ in server.fetched if name.endswith(".safetensors")} - {UNET}
+    done, cancelled = weights(server) - {"unet"}, False
     server.fetched.clear()
-    hub.download(REPOSITORY)
-    assert UNET in {name for name, _ in server.fetched}
-    assert done and not done & {name for name, _ in server.fetched}
+    draw(stages)
+    assert "unet" in weights(server)
+    assert done and not done & weights(server)
 
 
 def test_a_damaged_file_is_refused_and_removed(server, tmp_path):
     server.damaged.add(UNET)
     with pytest.raises(ModelError, match=rf"{UNET} arrived damaged and was removed"):
-        hub.download(REPOSITORY)
+        draw(open_hub())
     server.damaged.clear()
-    assert draw(hub.download(REPOSITORY)).isfinite().all()
+    assert draw(open_hub()).isfinite().all()
 
 
 def test_no_room_is_told_before_anything_is_fetched(server, tmp_path):
     server.sizes[UNET] = 10**15
     with pytest.raises(ModelError, match=r"needs 1000000\.0 GB more.*HF_HOME"):
-        hub.download(REPOSITORY)
-    assert server.fetched == []
+        draw(open_hub())
+    assert "unet" not in weights(server)
 
 
 def test_a_disk_that_fills_up_says_so(server, tmp_path, monkeypatch):
@@ -108,24 +151,33 @@ def test_a_disk_that_fills_up_says_so(server, tmp_path, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", full)
     with pytest.raises(ModelError, match="the disk is full"):
-        hub.download(REPOSITORY)
+        open_hub()
 
 
 def test_without_a_connection_the_cache_serves(server, tiny_model, monkeypatch):
-    folder = hub.download(REPOSITORY)
+    stages = open_hub()
+    draw(stages)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     server.fetched.clear()
-    assert hub.download(REPOSITORY) == folder and server.fetched == []
+    assert draw(open_hub()).equal(expected(tiny_model)) and server.fetched == []
+
+
+def test_without_a_connection_a_network_that_is_not_cached_is_named(server, monkeypatch):
+    open_hub()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    stages = open_hub()
+    with pytest.raises(ModelError, match=rf"The prior_text_encoder of {REPOSITORY} is not in the"):
+        stages.text_encoder.encode(["red"])
 
 
 def test_without_a_connection_and_without_a_copy(server, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match="is not in the cache, and the Hub cannot be reached"):
-        hub.download(REPOSITORY)
+        open_hub()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     server.stop()
     with pytest.raises(ModelError, match="is not in the cache"):
-        hub.download(REPOSITORY)
+        open_hub()
 
 
 @pytest.mark.parametrize(
@@ -139,32 +191,31 @@ def test_without_a_connection_and_without_a_copy(server, monkeypatch):
 )
 def test_what_is_not_there(server, repository, revision, message):
     with pytest.raises(ModelError, match=message):
-        hub.download(repository, revision)
+        hub.open_model(repository, revision)
 
 
 def test_repository_that_holds_no_model(server, tiny_copy):
     (tiny_copy / "model_index.json").unlink()
     with pytest.raises(ModelError, match=r"has no model_index\.json"):
-        hub.download(REPOSITORY)
+        open_hub()
 
 
-def test_of_two_variants_one_is_downloaded(server, tiny_copy):
+def test_of_two_variants_one_is_downloaded(server, tiny_copy, tmp_path):
     shutil.copy(tiny_copy / UNET, tiny_copy / UNET.replace("model.", "model.fp16."))
-    half = Path(hub.download(REPOSITORY, half=True))
-    assert [p.name for p in (half / "unet").glob("*.safetensors")] == [
+    half = open_hub(options=HALF).decoder
+    half.decode(ImageEmbedding(torch.ones(1, half.space.dim), half.space), steps=2)
+    assert [path.name for path in (snapshot(tmp_path) / "unet").glob("*.safetensors")] == [
         "diffusion_pytorch_model.fp16.safetensors"
     ]
-    full = Path(hub.download(REPOSITORY, half=False))
-    assert (full / UNET).is_file()
+    draw(open_hub())
+    assert (snapshot(tmp_path) / UNET).is_file()
 
 
 def test_the_node_gives_the_four_stages(server, tiny_model):
     host_before = host.current()
     cls = NODE_CLASS_MAPPINGS["UnCLIPHubLoader"]
     stages = cls().run(repository=REPOSITORY, device="cpu")
-    expected = load_model(tiny_model, Options("cpu"))
-    assert stages[3].space == expected.decoder.space
-    assert torch.equal(
-        stages[0].encode(["red"]).pooled, expected.text_encoder.encode(["red"]).pooled
-    )
+    local = load_model(tiny_model, Options("cpu"))
+    assert stages[3].space == local.decoder.space
+    assert torch.equal(stages[0].encode(["red"]).pooled, local.text_encoder.encode(["red"]).pooled)
     assert host.current() is host_before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +48,8 @@ class Layout:
 class Checkpoint(ModelFolder):
     """A file as a family opens it; ``path`` is the file, ``shapes`` its header."""
 
-    layout: Layout
-    shapes: Shapes
+    layout: Layout = field(compare=False)
+    shapes: Shapes = field(compare=False)
 
     def part(self, role: str) -> Path:
         """The part as published, which ships with this package."""
