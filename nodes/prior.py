@@ -91,7 +91,7 @@ def sample(
         Input("image_embed", IMAGE_EMBED, "The embedding to change."),
         Input("text_embed", TEXT_EMBED, "What the picture should show instead."),
         widgets.seed("which of the many changed pictures"),
-        widgets.steps(defaults.PRIOR_STEPS),
+        widgets.steps(defaults.REFINE_STEPS),
         widgets.guidance_scale(defaults.PRIOR_GUIDANCE, "the text"),
         Input(
             "negative_text_embed",
