@@ -379,6 +379,26 @@ def test_results_kept_for_later_rows_are_bounded():
     assert not any(cache.get(f"save {n}") for n in range(99))
 
 
+def test_rows_handed_over_one_by_one_share_with_the_row_before(tmp_path):
+    from unclip_graph.headless.batch.local import LocalEngine
+    from unclip_graph.headless.batch.plan import make_plan
+    from unclip_graph.headless.batch.sharing import RowCache
+    from unclip_graph.headless.batch.table import Row, Table
+    from unclip_graph.headless.nodeclass import Declarations
+    from unclip_graph.headless.runner import Job, Runner
+
+    cache = RowCache()
+    runner = Runner(inputs=[tmp_path], cache=cache)
+    names = ["a.png", "a.png", "b.png", "b.png", "a.png"]
+    table = Table("t", ["image"], [Row(n, str(n), {"image": i}) for n, i in enumerate(names)])
+    plan = make_plan(table, Job("copy", COPY, None), Declarations(runner.node_classes))
+    engine = LocalEngine(runner, cache, plan, tmp_path / "scratch")
+    drawn = [one for row in table.rows for one in engine.draw([row])]
+    assert [one.error for one in drawn] == [None] * 5
+    assert ["Picture" in one.timings for one in drawn] == [True, False, True, False, True]
+    assert all("SaveImage" in one.timings for one in drawn)
+
+
 def test_json_tells_of_every_row(batch):
     code, out, err = batch("image\na.png\nnone.png\n", "--json")
     assert (code, err) == (3, "")

@@ -35,7 +35,7 @@ class RowCache(Cache):
         self._made_by: dict[str, Use] = {}
 
     def expect(self, plan: Plan, rows: Sequence[Row]) -> None:
-        """These rows will run, in this order."""
+        """These rows will run, in this order; of later ones nothing is known."""
         self._plan = plan
         self._positions = {row.id: position for position, row in enumerate(rows)}
         self._uses = {}
@@ -63,7 +63,7 @@ class RowCache(Cache):
         """Keys that rows after a position need, those needed soonest first."""
         next_use = {}
         for key, use in self._made_by.items():
-            uses = self._uses[use]
+            uses = self._uses.get(use, [])
             after = bisect_right(uses, position)
             if after < len(uses):
                 next_use[key] = uses[after]
