@@ -36,7 +36,7 @@ def ran_by_worker(found):
     """How often each worker ran each node, by the nodes' titles."""
     counts = {record["worker"]: Counter() for record in found}
     for record in found:
-        counts[record["worker"]].update(record["timings"])
+        counts[record["worker"]].update(list(record["timings"]))
     return counts
 
 
