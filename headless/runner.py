@@ -7,8 +7,7 @@ what differs from the last.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,18 +123,18 @@ class Runner:
                 raise UnclipError(f"--image: there is no file {overrides.image}.")
             host_nodes.read_frames(overrides.image)
             self.folders.registered[overrides.image.name] = overrides.image.resolve()
-        with self._installed():
+        with node_host.using(self.host):
             source = open_workflow(workflow)
             return prepare(source, self.node_classes, self.display_names, overrides, rng)
 
     def to_prompt(self, source: Document) -> Prompt:
         """The prompt of a document of either kind."""
-        with self._installed():
+        with node_host.using(self.host):
             return prompt_of(source, self.node_classes, self.display_names)
 
     def check(self, job: Job) -> Validation:
         """Every problem of a job."""
-        with self._installed():
+        with node_host.using(self.host):
             return validate(job.prompt, self.node_classes)
 
     def run(
@@ -167,7 +166,7 @@ class Runner:
             id: title(node) or node["class_type"] for id, node in job.prompt.items()
         }
         extra = {"extra_pnginfo": {"workflow": job.workflow}} if job.workflow is not None else {}
-        with self._installed():
+        with node_host.using(self.host):
             result = execute(
                 validation.prompt,
                 self.node_classes,
@@ -184,16 +183,6 @@ class Runner:
         """Write everything, previews included, below another folder from now on."""
         self.folders.output = self.host.files[0] = output
         self.folders.previews = output / ".previews"
-
-    @contextmanager
-    def _installed(self) -> Iterator[None]:
-        """Make this runner's host the one that nodes ask, for as long as it works."""
-        previous = node_host.current()
-        node_host.use(self.host)
-        try:
-            yield
-        finally:
-            node_host.use(previous)
 
     def _files(self, result: RunResult) -> list[Path]:
         entries = (entry for ui in result.ui.values() for entry in ui.get("images", []))

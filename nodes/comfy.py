@@ -216,7 +216,7 @@ def install() -> None:
         {".safetensors"},
     )
     _offer_example_pictures()
-    host.use(ComfyHost())
+    host.install(ComfyHost())
 
 
 def _offer_example_pictures() -> None:

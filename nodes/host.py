@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
 
@@ -98,18 +99,29 @@ class PlainHost:
         warnings.warn(message, UnclipWarning, stacklevel=3)
 
 
-_current: Host = PlainHost()
+_installed: Host = PlainHost()
+_in_use: ContextVar[Host | None] = ContextVar("host", default=None)
 
 
 def current() -> Host:
-    """The host in use."""
-    return _current
+    """The host of the run that asks, else the installed one."""
+    return _in_use.get() or _installed
 
 
-def use(host: Host) -> None:
-    """Make ``host`` the one that nodes ask from now on."""
-    global _current
-    _current = host
+def install(host: Host) -> None:
+    """Make ``host`` the one that nodes ask from now on, in every thread."""
+    global _installed
+    _installed = host
+
+
+@contextmanager
+def using(host: Host) -> Iterator[None]:
+    """Make ``host`` the one that nodes ask within; runs in other threads keep their own."""
+    token = _in_use.set(host)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
 
 
 @contextmanager

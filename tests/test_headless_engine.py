@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tiny import write_combined
 from unclip_graph.headless.cli import main
 from unclip_graph.headless.overrides import Overrides
 from unclip_graph.headless.runner import Runner
+from unclip_graph.nodes import host
 
 
 def node(class_type, title, **inputs):
@@ -181,3 +183,46 @@ def test_an_output_folder_that_cannot_be_written_is_refused_before_a_model_runs(
     code, _, err = unclip(flow, tiny_model.parent, "--out", "file/x")
     assert code == 2
     assert "Prior" not in err
+
+
+def test_runs_in_two_threads_ask_their_own_host():
+    """They end in the order they began, which a stack of hosts would get wrong."""
+    before, seen = host.current(), {}
+    first_is_in, second_is_in, first_is_out = (threading.Event() for _ in range(3))
+
+    class Asks:
+        RETURN_TYPES = ()
+        FUNCTION = "run"
+        OUTPUT_NODE = True
+
+        @classmethod
+        def INPUT_TYPES(cls):
+            return {"required": {"name": ("STRING", {})}}
+
+        def run(self, name):
+            if name == "first":
+                first_is_in.set()
+                assert second_is_in.wait(60)
+            else:
+                second_is_in.set()
+                assert first_is_out.wait(60)
+            seen[name] = host.current()
+            return ()
+
+    runners = {"first": Runner(), "second": Runner()}
+
+    def run(name):
+        runner = runners[name]
+        runner.node_classes["Asks"] = Asks
+        prompt = {"1": {"class_type": "Asks", "inputs": {"name": name}}}
+        assert runner.run(prompt).result.status == "success"
+        first_is_out.set()
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in runners]
+    threads[0].start()
+    assert first_is_in.wait(60)
+    threads[1].start()
+    for thread in threads:
+        thread.join(60)
+    assert seen == {name: runner.host for name, runner in runners.items()}
+    assert host.current() is before

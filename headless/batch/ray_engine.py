@@ -112,7 +112,7 @@ class RayEngine:
                 address=self.address,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                **({} if self.address else {"include_dashboard": False}),
+                include_dashboard=None if self.address else False,
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             where = self.address or "this machine"
