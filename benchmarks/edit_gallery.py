@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageOps
-from unclip_graph.headless.runner import EXAMPLES, Outcome, Runner
+from unclip_graph.headless.runner import EXAMPLES, Runner
 
 from .thumbnails import starting_pictures
 
@@ -29,10 +29,18 @@ PICTURES = {
         "Text diff, swept",
         "The same edit from amount 0 to 0.5 in seven frames, one noise.",
     ),
+    "text_diff_row": (
+        "Text diffs in a row",
+        "Unedited, then colour, shape and background changed one after another.",
+    ),
     "edit_by_inversion": (
         "Edit by inversion",
         "Left, the picture; first frame, its reconstruction from embedding and inverted noise; "
         "then text diff from green to purple. The heart stays where it was.",
+    ),
+    "text_diff_prior": (
+        "Text diff in the prior's space",
+        "The same edit, by the difference of what the prior imagines for the two prompts.",
     ),
     "partial_inversion": (
         "Partial inversion",
@@ -42,11 +50,31 @@ PICTURES = {
         "Prior refine",
         "The prior noises the picture's embedding and denoises it towards another prompt.",
     ),
+    "negative_prompt": (
+        "Negative prompt",
+        "Four squares of no stated colour; then the same seeds away from “a red square”.",
+    ),
     "blend": ("Blend", "Between two scenes of the prior, their blend at equal weights."),
+    "blend_many": (
+        "Blend of three",
+        "Three scenes, and their spherical mean with weights 1, 1, 2.",
+    ),
     "interpolate": ("Interpolate", "Eight frames at constant angular speed."),
+    "interpolate_loop": (
+        "A loop through a batch",
+        "Twelve frames through three scenes and back to the first, at one speed.",
+    ),
+    "interpolate_noise": (
+        "Noise of a film",
+        "The same frames from noise that is fixed, on a path, and fresh for each.",
+    ),
     "prompt_travel": ("Prompt travel", "Three prompts, reached at frames 0, 4 and 7."),
     "multi_prompt": ("Multi-prompt", "Two parts weighed 1 to 3, 1 to 1 and 3 to 1."),
     "vary": ("Vary", "Four neighbours of the picture's embedding at strength 0.3."),
+    "pick_and_vary": (
+        "Pick one and go on",
+        "Four strong variations, and four subtle ones of the third.",
+    ),
     "embed_math": (
         "Embed math",
         "A red square on pink, minus a red circle on white, plus a blue circle on white.",
@@ -55,24 +83,45 @@ PICTURES = {
         "Concept slider",
         "A direction from four pairs of prompts, small to large, moves another scene both ways.",
     ),
+    "concept_slider_pictures": (
+        "Concept slider from pictures",
+        "The direction from two small things to the same two large ones moves another scene.",
+    ),
+    "concept_slider_saved": (
+        "Concept slider from a file",
+        "The saved direction from small to large, on a picture.",
+    ),
     "principal_components": (
         "Principal components",
         "Eight scenes, and below them the same rebuilt from three components.",
     ),
+    "principal_component_slider": (
+        "Along a principal component",
+        "The strongest axis of twelve scenes, circles and squares, moves another scene.",
+    ),
     "rerank": (
         "Candidates and rerank",
-        "Twelve samples of “a purple ring”; the four kept for diversity.",
+        "Of twelve samples of “a purple circle” the eight that fit best; the four most different.",
+    ),
+    "rerank_best": (
+        "Rerank",
+        "Eight samples of “a purple heart” in the order of their fit, best first.",
     ),
     "region_edit": (
         "Region edit",
         "Within the mask, text diff from a red circle to a green square, three seeds.",
     ),
     "zoom_out": ("Zoom out", "Margins on all sides, drawn by the decoder."),
-    "pan": ("Pan", "A margin on the right: the view moves there."),
+    "pan": ("Pan", "A margin on the right: the view moves there, and a red circle comes into it."),
     "save_embedding": ("Save embed", "The edited scene whose embedding the graph saves."),
+    "load_embedding": ("Load embed", "That embedding from its file, and three neighbours of it."),
     "describe": (
         "Describe",
         "The phrases that fit the left picture best, as the prompt of the right one.",
+    ),
+    "describe_own_words": (
+        "Describe in your own words",
+        "The same with phrases from a text file.",
     ),
     "inspect": (
         "Inspect",
@@ -121,40 +170,43 @@ def seeds(prompt: dict[str, Any]) -> str:
     return ", ".join(dict.fromkeys(found)) or "none"
 
 
-def drawn(runner: Runner, name: str) -> tuple[Image.Image, Outcome]:
-    """The strip of an example, and how its run went."""
+def drawn(runner: Runner, name: str) -> Image.Image:
+    """The strip of an example."""
     outcome = runner.run(name)
     before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
-    return strip(before, [Image.open(path) for path in outcome.files]), outcome
+    return strip(before, [Image.open(path) for path in outcome.files])
+
+
+def page(runner: Runner) -> str:
+    """The gallery, in Markdown; nothing is drawn for it."""
+    lines = ["# Gallery of edits", "", PREFACE, ""]
+    for name, (heading, seen) in PICTURES.items():
+        lines += [
+            f"## {heading}",
+            "",
+            f"![{heading}](../web/docs/pictures/{name}.jpg)",
+            "",
+            f"{seen} Workflow [{name}](../{EXAMPLES.name}/{name}.json); "
+            f"seeds: {seeds(runner.prepare(name).prompt)}.",
+            "",
+        ]
+    return "\n".join(lines)
 
 
 def main() -> None:
-    """Draw every strip and write the page."""
+    """Draw the strips and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="only these examples; the page is left as it is")
-    names = parser.parse_args().names
+    parser.add_argument("names", nargs="*", help="draw only these examples")
+    names = parser.parse_args().names or PICTURES
     folder = ROOT / "web" / "docs" / "pictures"
     folder.mkdir(exist_ok=True)
-    page = ["# Gallery of edits", "", PREFACE, ""]
     with tempfile.TemporaryDirectory() as output:
         runner = Runner(output=Path(output))
-        for name in names or PICTURES:
-            heading, seen = PICTURES[name]
-            picture, outcome = drawn(runner, name)
-            picture.save(folder / f"{name}.jpg", quality=QUALITY, optimize=True)
+        for name in names:
+            drawn(runner, name).save(folder / f"{name}.jpg", quality=QUALITY, optimize=True)
             print(f"wrote {name}.jpg")
-            page += [
-                f"## {heading}",
-                "",
-                f"![{heading}](../web/docs/pictures/{name}.jpg)",
-                "",
-                f"{seen} Workflow [{name}](../{EXAMPLES.name}/{name}.json); "
-                f"seeds: {seeds(outcome.job.prompt)}.",
-                "",
-            ]
-    if not names:
-        (ROOT / "docs" / "gallery.md").write_text("\n".join(page), "utf-8")
-        print("wrote docs/gallery.md")
+        (ROOT / "docs" / "gallery.md").write_text(page(runner), "utf-8")
+    print("wrote docs/gallery.md")
 
 
 PREFACE = (

@@ -2,20 +2,25 @@
 
 Beside each ``example_workflows/NAME.json`` it writes ``NAME.jpg``: the picture that the
 workflow starts from, if there is one, and the pictures it draws with its own settings.
+Embeddings that an example saves and another loads are saved anew first.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names
+from unclip_graph.nodes.files import SUBFOLDER
 
 EDGE, GAP = 400, 8
 BACKDROP = "#888"
+SAVES = "UnCLIPSaveEmbed"
 
 
 def starting_pictures(prompt: dict) -> list[Path]:
@@ -46,11 +51,26 @@ def thumbnail(before: Sequence[Image.Image], after: Sequence[Image.Image]) -> Im
     return mosaic([before[0], result], 2)
 
 
+def save_embeddings(runner: Runner) -> None:
+    """Run the examples that save embeddings, and keep those among the examples' inputs."""
+    for name in demo_example_names():
+        if any(node["class_type"] == SAVES for node in runner.prepare(name).prompt.values()):
+            runner.run(name)
+    for file in (runner.folders.output / SUBFOLDER).iterdir():
+        shutil.copy(file, EXAMPLES / "input" / SUBFOLDER)
+        print(f"wrote {file.name}")
+
+
 def main() -> None:
-    """Draw and write every thumbnail."""
+    """Draw and write the thumbnails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="draw only these examples, save no embeddings")
+    names = parser.parse_args().names
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(output=Path(folder))
-        for name in demo_example_names():
+        if not names:
+            save_embeddings(runner)
+        for name in names or demo_example_names():
             outcome = runner.run(name)
             before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
             after = [Image.open(path) for path in outcome.files]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FOLDER = "unclip"
-EXAMPLE_PICTURES = Path(__file__).resolve().parent.parent / "example_workflows" / "input"
+EXAMPLE_INPUTS = Path(__file__).resolve().parent.parent / "example_workflows" / "input"
 PREVIEW_SECONDS = 0.3
 PREVIEW_EDGE = 512
 # Layers whose weights networks read only by running them.
@@ -215,17 +215,23 @@ def install() -> None:
         list(dict.fromkeys([default, *paths])),
         {".safetensors"},
     )
-    _offer_example_pictures()
+    _offer_example_inputs()
     host.install(ComfyHost())
 
 
-def _offer_example_pictures() -> None:
-    """Put the pictures that the example workflows start from into ComfyUI's input folder."""
+def _offer_example_inputs() -> None:
+    """Put what the example workflows read into ComfyUI's input folder.
+
+    Pictures, a vocabulary, and embeddings in their subfolder; a file of the same name stays.
+    """
     folder = Path(folder_paths.get_input_directory())
-    for picture in EXAMPLE_PICTURES.glob("*.png"):
-        if folder.is_dir() and not (folder / picture.name).exists():
-            try:
-                shutil.copyfile(picture, folder / picture.name)
-            except OSError as error:
-                # A read-only input folder must not keep the nodes from loading.
-                logging.getLogger(__name__).warning("[unCLIP] %s", error)
+    for file in sorted(EXAMPLE_INPUTS.rglob("*")) if folder.is_dir() else ():
+        target = folder / file.relative_to(EXAMPLE_INPUTS)
+        if file.is_dir() or target.exists():
+            continue
+        try:
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target)
+        except OSError as error:
+            # A read-only input folder must not keep the nodes from loading.
+            logging.getLogger(__name__).warning("[unCLIP] %s", error)

@@ -178,7 +178,8 @@ def _wanted_instead(socket: str, value: Any) -> str | None:
     """What a socket wants, if ``value`` is not that."""
     if socket in _EMBEDDINGS:
         wanted = _EMBEDDINGS[socket]
-        return None if isinstance(value, wanted) else f"a {wanted.__name__}"
+        article = "an" if wanted is ImageEmbedding else "a"
+        return None if isinstance(value, wanted) else f"{article} {wanted.__name__}"
     if socket in _STAGES:
         # The class is asked, not the object: a stage that a folder lacks has its own message.
         fits = isinstance(value, MissingStage) or hasattr(type(value), _STAGES[socket])

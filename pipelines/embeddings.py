@@ -159,8 +159,9 @@ def paired_size(what: str, *sizes: int) -> int:
     """
     largest = max(sizes)
     if largest < 1 or any(size not in (1, largest) for size in sizes):
+        # A batch of one fits any other, so it is no part of the quarrel.
+        others = " and ".join(str(size) for size in dict.fromkeys(sizes) if size != 1)
         raise UnclipError(
-            f"{what}: batches of {' and '.join(map(str, sizes))} do not pair; "
-            "use equal sizes, or 1 on one side."
+            f"{what}: batches of {others} do not pair; use equal sizes, or a single one."
         )
     return largest

@@ -148,6 +148,19 @@ def test_examples_draw_pictures(comfyui, name):
             assert json.loads(written)[node]["inputs"] == sent["inputs"]
 
 
+def test_what_examples_read_is_offered_and_read(comfyui):
+    embeds = comfyui.get_json("/object_info/UnCLIPLoadEmbed")["UnCLIPLoadEmbed"]["input"]
+    assert "unclip_small_to_large.safetensors" in embeds["required"]["embed"][0]
+    describe = comfyui.get_json("/object_info/UnCLIPDescribe")["UnCLIPDescribe"]["input"]
+    assert "unclip_words.txt" in describe["required"]["vocabulary"][0]
+    prompt = json.loads((EXAMPLES / "api" / "load_embedding.json").read_text("utf-8"))
+    for node in prompt.values():
+        if "steps" in node["inputs"]:
+            node["inputs"]["steps"] = 2
+    result = comfyui.result(comfyui.queue(prompt))
+    assert result["status"]["status_str"] == "success", result["status"]["messages"]
+
+
 def test_cancel_stops_while_a_picture_is_drawn(comfyui):
     prompt = json.loads((EXAMPLES / "api" / "image_variation.json").read_text("utf-8"))
     decode = next(node for node in prompt.values() if node["class_type"] == "UnCLIPDecode")

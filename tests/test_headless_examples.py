@@ -40,8 +40,9 @@ def test_examples_are_valid(name, capsys, monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_draw_pictures_whose_graph_can_be_restored(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    drawing = "UnCLIPDecode" in (EXAMPLES / "api" / f"{name}.json").read_text("utf-8")
-    arguments = ["--seed", "5", *(["--set", "Decode.steps=2"] if drawing else [])]
+    twin = json.loads((EXAMPLES / "api" / f"{name}.json").read_text("utf-8"))
+    drawing = [id for id, node in twin.items() if node["class_type"] == "UnCLIPDecode"]
+    arguments = ["--seed", "5", *(word for id in drawing for word in ("--set", f"{id}.steps=2"))]
     assert main(["run", name, *arguments]) == 0
     file, *_ = sorted(Path("output").rglob("*.png"))
     with Image.open(file) as image:
