@@ -1,18 +1,23 @@
-"""The templates' pictures: ``python -m benchmarks.thumbnails`` runs the example workflows.
+"""The templates' pictures: ``python -m benchmarks.thumbnails [NAME ...]``.
 
-Beside each ``example_workflows/NAME.json`` it writes ``NAME.jpg``: the picture that the
-workflow starts from, if there is one, and the pictures it draws with its own settings.
+Beside each ``example_workflows/NAME.json`` it writes ``NAME.jpg``. A workflow of the demo model
+is run: the picture that it starts from, if there is one, and those it draws with its own
+settings. One that needs other weights is shown as a graph.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
-from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names
+from unclip_graph.headless.formats.document import read
+from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names, example_names
+
+from . import graph_pictures
 
 EDGE, GAP = 400, 8
 BACKDROP = "#888"
@@ -46,16 +51,24 @@ def thumbnail(before: Sequence[Image.Image], after: Sequence[Image.Image]) -> Im
     return mosaic([before[0], result], 2)
 
 
+def result(name: str, runner: Runner) -> Image.Image:
+    """What an example draws, or its graph."""
+    if name not in demo_example_names():
+        return graph_pictures.picture(read(EXAMPLES / f"{name}.json").data)
+    outcome = runner.run(name)
+    before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
+    return thumbnail(before, [Image.open(path) for path in outcome.files])
+
+
 def main() -> None:
-    """Draw and write every thumbnail."""
+    """Draw and write the thumbnails, by default all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of example workflows")
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(output=Path(folder))
-        for name in demo_example_names():
-            outcome = runner.run(name)
-            before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
-            after = [Image.open(path) for path in outcome.files]
+        for name in parser.parse_args().names or example_names():
             file = EXAMPLES / f"{name}.jpg"
-            thumbnail(before, after).save(file, quality=90, optimize=True)
+            result(name, runner).save(file, quality=90, optimize=True)
             print(f"wrote {file.name}")
 
 
