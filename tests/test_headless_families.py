@@ -1,6 +1,7 @@
 """Every family's example workflows, run from the command line on tiny models."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,20 @@ def test_the_negative_prompt_changes_the_picture(run):
 def pixels(file):
     with Image.open(file) as picture:
         return torch.frombuffer(bytearray(picture.convert("RGB").tobytes()), dtype=torch.uint8)
+
+
+def test_a_prior_serves_a_bridge_without_a_decoder(models, tmp_path, monkeypatch):
+    """The SDXL bridge up to ComfyUI's nodes; decoders that would be read are no model."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(models / "kandinsky-2-2-prior", "models/kandinsky-2-2-prior")
+    shutil.copytree(models / "kandinsky-2-2-decoder", "models/kandinsky-2-2-decoder")
+    for file in Path("models/kandinsky-2-2-decoder").rglob("*.safetensors"):
+        file.write_bytes(b"no weights")
+    flow = {id: node for id, node in example("bridge_prior_to_sdxl").items() if int(id) < 5}
+    save = {"image_embed": ["3", 0], "name": "fox", "note": ""}
+    flow["5"] = {"class_type": "UnCLIPSaveEmbed", "inputs": save}
+    for folder in ("kandinsky-2-2-prior", "kandinsky-2-2-decoder"):
+        flow["1"]["inputs"]["model"] = folder
+        Path("flow.json").write_text(json.dumps(flow))
+        assert main(["run", "flow.json", "--models", "models"]) == 0
+    assert list(Path("output").rglob("fox*"))
