@@ -99,7 +99,7 @@ def test_an_embedding_that_nothing_else_reads_is_warned_of(name, monkeypatch):
         def warn(self, message):
             said.append(message)
 
-    monkeypatch.setattr(host, "_current", Listening())
+    monkeypatch.setattr(host, "_installed", Listening())
     run = NODE_CLASS_MAPPINGS[name]().run
     index = {"index": 0} if name == "UnCLIPToClipVision" else {}
     run(image_embed=embedding(VIT_BIGG), **index)

@@ -22,7 +22,7 @@ def here(tmp_path, monkeypatch):
         def file_roots(self):
             return [tmp_path / "output", tmp_path / "input"]
 
-    monkeypatch.setattr(host, "_current", TestHost())
+    monkeypatch.setattr(host, "_installed", TestHost())
     return tmp_path
 
 

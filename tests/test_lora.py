@@ -230,7 +230,7 @@ def node(tiny_model, tmp_path, monkeypatch):
         def lora_roots(self):
             return [tmp_path / "loras"]
 
-    monkeypatch.setattr(host, "_current", TestHost())
+    monkeypatch.setattr(host, "_installed", TestHost())
     changes = trained(load_file(tiny_model / UNET), IN_UNET)
     write(tmp_path / "loras" / "styles" / "ink.safetensors", changes)
     return NODE_CLASS_MAPPINGS["UnCLIPLoRA"]

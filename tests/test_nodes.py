@@ -77,7 +77,7 @@ def on_tiny_models(tiny_model, monkeypatch):
             self.warnings.append(message)
 
     here = TestHost()
-    monkeypatch.setattr(host, "_current", here)
+    monkeypatch.setattr(host, "_installed", here)
     return here
 
 
