@@ -111,12 +111,13 @@ def networks(scale: int = 1) -> dict[str, Callable[[], Any]]:
 
 def on_meta(name: str, dtype: torch.dtype = torch.float16) -> Any:
     """A full-size network without memory behind its weights."""
-    with torch.device("meta"), _default_dtype(dtype):
+    with torch.device("meta"), default_dtype(dtype):
         return networks()[name]().eval()
 
 
 @contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """New tensors have this number type."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -129,7 +130,7 @@ def write(folder: Path, scale: int, dtype: torch.dtype, device: str = "cpu") -> 
     """A combined model folder with random weights; at scale 1 it takes 10 GB in float16."""
     diffusers: Any = import_module("diffusers")
     for name, build in networks(scale).items():
-        with torch.device(device), _default_dtype(dtype):
+        with torch.device(device), default_dtype(dtype):
             network: Any = build()
         inside = name if name in ("unet", "movq") else f"prior_{name}"
         network.save_pretrained(folder / inside)

@@ -1,8 +1,9 @@
-"""The templates' pictures: ``python -m benchmarks.thumbnails`` runs the example workflows.
+"""The templates' pictures: ``python -m benchmarks.thumbnails [NAME ...]``.
 
-Beside each ``example_workflows/NAME.json`` it writes ``NAME.jpg``: the picture that the
-workflow starts from, if there is one, and the pictures it draws with its own settings.
-Embeddings that an example saves and another loads are saved anew first.
+Beside each ``example_workflows/NAME.json`` it writes ``NAME.jpg``. A workflow of the demo model
+is run: the picture that it starts from, if there is one, and those it draws with its own
+settings. One that needs other weights is shown as a graph. Embeddings that an example saves and
+another loads are saved anew first.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
-from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names
+from unclip_graph.headless.formats.document import read
+from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names, example_names
 from unclip_graph.nodes.files import SUBFOLDER
+
+from . import graph_pictures
 
 EDGE, GAP = 400, 8
 BACKDROP = "#888"
@@ -61,21 +65,27 @@ def save_embeddings(runner: Runner) -> None:
         print(f"wrote {file.name}")
 
 
+def result(name: str, runner: Runner) -> Image.Image:
+    """What an example draws, or its graph."""
+    if name not in demo_example_names():
+        return graph_pictures.picture(read(EXAMPLES / f"{name}.json").data)
+    outcome = runner.run(name)
+    before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
+    return thumbnail(before, [Image.open(path) for path in outcome.files])
+
+
 def main() -> None:
-    """Draw and write the thumbnails."""
+    """Draw and write the thumbnails, by default all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="draw only these examples, save no embeddings")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these, without embeddings")
     names = parser.parse_args().names
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(output=Path(folder))
         if not names:
             save_embeddings(runner)
-        for name in names or demo_example_names():
-            outcome = runner.run(name)
-            before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
-            after = [Image.open(path) for path in outcome.files]
+        for name in names or example_names():
             file = EXAMPLES / f"{name}.jpg"
-            thumbnail(before, after).save(file, quality=90, optimize=True)
+            result(name, runner).save(file, quality=90, optimize=True)
             print(f"wrote {file.name}")
 
 

@@ -192,7 +192,10 @@ class Component:
         config = self._read_config()
         declared = config.get("_class_name") or next(iter(config.get("architectures") or []), None)
         if declared not in (None, self.class_name):
-            raise ModelError(f"{self.folder} holds a {declared}, wanted a {self.class_name}.")
+            raise ModelError(
+                f"{self.folder} holds a {declared}, wanted a {self.class_name}. Copy the whole "
+                "model folder again."
+            )
         for key, wanted in self._expected.items():
             allowed = wanted if isinstance(wanted, tuple) else (wanted,)
             if config.get(key) not in allowed:
@@ -321,7 +324,8 @@ class Component:
             some = ", ".join(sorted(names)[:3])
             raise ModelError(
                 f"The weights in {self.folder} lack {len(names)} tensors that its "
-                f"configuration asks for ({some}, ...). The files belong to another model."
+                f"configuration asks for ({some}, ...). The files belong to another model; "
+                "copy the whole model folder again."
             )
 
     def tensor(self, key: str) -> torch.Tensor | None:
@@ -365,7 +369,8 @@ class Component:
             if found.get(key, wanted) != wanted:
                 raise ModelError(
                     f"{self.folder}: {key} has shape {list(found[key])}, the configuration wants "
-                    f"{list(wanted)}. Weights and config.json belong to different models."
+                    f"{list(wanted)}. Weights and config.json belong to different models; copy the "
+                    "whole model folder again."
                 )
 
     @property

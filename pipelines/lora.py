@@ -102,7 +102,15 @@ def read(path: Path) -> dict[str, LowRank]:
     changes = {}
     for name, pair in pairs.items():
         if len(pair) != 2:
-            raise ModelError(f"{path.name}: {name} has only one of its two matrices.")
+            raise ModelError(
+                f"{path.name}: {name} has only one of its two matrices. Download the file again."
+            )
+        if min(one.ndim for one in pair.values()) < 2 or len(pair["down"]) != pair["up"].shape[1]:
+            shapes = " and ".join(str(list(pair[part].shape)) for part in ("down", "up"))
+            raise ModelError(
+                f"{path.name}: the matrices of {name} do not fit each other: {shapes}. "
+                "Download the file again."
+            )
         alpha = own.get(name, common)
         scale = 1.0 if alpha is None else alpha / len(pair["down"])
         changes[name] = LowRank(pair["down"], pair["up"], scale)
@@ -191,7 +199,7 @@ def _fitting(changes: Mapping[str, LowRank], component: Component, file: str) ->
         if has != wanted[:2]:
             raise ModelError(
                 f"{file}: {name} changes a layer of {list(has)} (out, in), {layer} has "
-                f"{list(wanted[:2])}. The LoRA was trained on another model."
+                f"{list(wanted[:2])}. The LoRA was trained on another model; choose one of this."
             )
         found[layer] = change
     return found

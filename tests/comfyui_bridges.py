@@ -13,6 +13,7 @@ import comfy.ldm.modules.encoders.noise_aug_modules as augmentation  # noqa: E40
 import comfy.model_base  # noqa: E402
 import comfy.model_patcher  # noqa: E402
 import comfy.supported_models  # noqa: E402
+from comfy_extras import nodes_stable_cascade as cascade  # noqa: E402
 from pack.pipelines.embeddings import ImageEmbedding  # noqa: E402
 from pack.pipelines.errors import UnclipError  # noqa: E402
 from pack.pipelines.spaces import VIT_BIGG, VIT_L  # noqa: E402
@@ -58,9 +59,9 @@ tokens = comfy.model_base.StableCascade_C.extra_conds(stage_c, **given)["clip_im
 assert tokens.equal(vectors[None])
 
 
-def native_model(kind, adm, conditioning):
-    """A small model of ComfyUI's own kind, and what its sampler node draws."""
-    unet = {
+def diffusion_unet(adm):
+    """A small UNet of Stable Diffusion's shape."""
+    return {
         "image_size": 8,
         "in_channels": 4,
         "out_channels": 4,
@@ -78,6 +79,33 @@ def native_model(kind, adm, conditioning):
         "legacy": False,
         "use_temporal_attention": False,
     }
+
+
+CASCADE = {
+    "c_cond": 64,
+    "c_hidden": [64, 64],
+    "nhead": [2, 2],
+    "blocks": [[1, 1], [1, 1]],
+    "block_repeat": [[1, 1], [1, 1]],
+    "level_config": ["CTA", "CTA"],
+    "dropout": [0.0, 0.0],
+}
+
+
+def words(width):
+    """Conditioning of ComfyUI as an empty prompt gives it."""
+    return [[torch.zeros(1, 77, width), {"pooled_output": torch.zeros(1, 1280)}]]
+
+
+def seeing(output, width):
+    """The same with a CLIP vision output in it."""
+    return core.unCLIPConditioning().apply_adm(
+        words(width), output, strength=1.0, noise_augmentation=0.0
+    )[0]
+
+
+def native_model(kind, unet, positive, negative, latent, sampler="euler"):
+    """A small model of ComfyUI's own kind, and what its sampler node draws."""
     settings = kind(unet)
     settings.set_inference_dtype(torch.float32, None)
     torch.manual_seed(0)
@@ -86,12 +114,11 @@ def native_model(kind, adm, conditioning):
         torch.nn.init.normal_(parameter, std=0.05)
     cpu = torch.device("cpu")
     patcher = comfy.model_patcher.ModelPatcher(model, cpu, cpu)
-    latent = {"samples": torch.zeros(1, 4, 8, 8)}
-    plain = [[torch.zeros(1, 77, 8), {"pooled_output": torch.zeros(1, 1280)}]]
     (drawn,) = core.KSampler().sample(
-        patcher, 1, 2, 3.0, "euler", "normal", conditioning or plain, plain, latent
+        patcher, 1, 2, 3.0, sampler, "normal", positive, negative, latent
     )
-    return drawn["samples"]
+    assert drawn["samples"].isfinite().all(), kind
+    return drawn
 
 
 # ComfyUI's sampler node draws with the embedding, and something else without it.
@@ -100,12 +127,40 @@ for kind, adm, space in (
     (comfy.supported_models.SDXL, 2816, VIT_BIGG),
 ):
     _, output, _ = native(space)
-    pooled = {"pooled_output": torch.zeros(1, 1280)}
-    (conditioning,) = core.unCLIPConditioning().apply_adm(
-        [[torch.zeros(1, 77, 8), pooled]], output, strength=1.0, noise_augmentation=0.0
+    latent = {"samples": torch.zeros(1, 4, 8, 8)}
+    drawn, without = (
+        native_model(kind, diffusion_unet(adm), positive, words(8), latent)["samples"]
+        for positive in (seeing(output, 8), words(8))
     )
-    drawn, without = (native_model(kind, adm, given) for given in (conditioning, None))
-    assert drawn.isfinite().all() and not drawn.allclose(without, atol=1e-3), kind
+    assert not drawn.allclose(without, atol=1e-3), kind
+
+# Stable Cascade, wired as in its example workflow: stage C sees the embedding, stage B stage C.
+_, output, _ = native(VIT_L)
+latent_c, latent_b = cascade.StableCascade_EmptyLatentImage.execute(256, 256, 42, 1).args
+drawn, without = (
+    native_model(
+        comfy.supported_models.Stable_Cascade_C,
+        {"stable_cascade_stage": "c", **CASCADE},
+        positive,
+        words(1280),
+        latent_c,
+        "euler_ancestral",
+    )
+    for positive in (seeing(output, 1280), words(1280))
+)
+assert not drawn["samples"].allclose(without["samples"], atol=1e-3)
+pictures = [
+    native_model(
+        comfy.supported_models.Stable_Cascade_B,
+        {"stable_cascade_stage": "b", **CASCADE},
+        cascade.StableCascade_StageB_Conditioning.execute(words(1280), stage_c).args[0],
+        core.ConditioningZeroOut().zero_out(words(1280))[0],
+        latent_b,
+        "euler_ancestral",
+    )["samples"]
+    for stage_c in (drawn, without)
+]
+assert not pictures[0].allclose(pictures[1], atol=1e-3)
 
 # A style model reads hidden states, which are refused.
 style = SimpleNamespace(get_cond=lambda output: output.last_hidden_state)

@@ -34,6 +34,16 @@ def test_the_prompt_matters_to_the_decoder(folder):
     assert stages.decoder.decode(image, null, text=text, count=3, steps=2).shape[0] == 3
 
 
+def test_without_a_text_the_decoder_reads_the_empty_prompt(folder):
+    stages = load_model(folder, CPU)
+    image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    empty = stages.decoder.decode(image, null, text=stages.text_encoder.encode([""]), steps=2)
+    assert stages.decoder.decode(image, null, steps=2).equal(empty)
+    assert not empty.equal(
+        stages.decoder.decode(image, null, text=stages.text_encoder.encode(["red"]), steps=2)
+    )
+
+
 def test_a_picture_or_a_part_of_it_can_be_redrawn(folder):
     stages = load_model(folder, CPU)
     image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)

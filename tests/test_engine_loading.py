@@ -196,7 +196,13 @@ def test_sharded_weights_are_read(tiny_copy, tiny_model, monkeypatch, accelerate
         pytest.skip("accelerate is not installed")
     for file in (UNET, VISION):
         shard(tiny_copy / file, variant)
-    assert use_decoder(tiny_copy).equal(use_decoder(tiny_model))
+    sharded, whole = (
+        load_model(path, Options("cpu")).decoder._unet.model.state_dict()
+        for path in (tiny_copy, tiny_model)
+    )
+    assert all(sharded[key].equal(whole[key]) for key in whole)
+    # The same tensors, mapped at other places of other files: kernels round by alignment.
+    torch.testing.assert_close(use_decoder(tiny_copy), use_decoder(tiny_model), atol=1e-5, rtol=0)
 
 
 def test_shard_index_that_leads_outside(tiny_copy):

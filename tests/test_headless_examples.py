@@ -25,6 +25,16 @@ def test_every_example_has_a_picture_and_a_twin_with_the_same_nodes(name):
     assert {id: node["class_type"] for id, node in twin.items()} == classes
 
 
+@pytest.mark.parametrize("name", example_names())
+def test_a_twin_has_every_widget(name):
+    """Those of other packs' nodes, too, which nothing here knows."""
+    twin = json.loads((EXAMPLES / "api" / f"{name}.json").read_text("utf-8"))
+    for node in json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))["nodes"]:
+        widgets = {entry["name"] for entry in node["inputs"] if entry.get("widget")} - {"upload"}
+        if node["type"] not in VIRTUAL:
+            assert widgets <= set(twin[str(node["id"])]["inputs"]), node["type"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_api_twin_is_what_export_makes(name, capsys):
     assert main(["export", name]) == 0

@@ -49,6 +49,8 @@ def _towers(seed: int):
         )
     )
     vision = CLIPVisionModelWithProjection(CLIPVisionConfig(image_size=32, patch_size=8, **shared))
+    # A folder with one tower of a pair names the same space as a folder with the other.
+    vision.visual_projection.weight.data = text.text_projection.weight.detach().clone()
     return text, vision
 
 
