@@ -225,6 +225,10 @@ def test_a_damaged_manifest_is_refused(batch):
         ("image\n", "it has no rows"),
         ("image,x\na.png\n", "line 2 has 1 cell and the first line 2 columns"),
         ("image\na.png,b.png\n", "line 2 has 2 cells and the first line 1 column;"),
+        (
+            "id,image\nBatch,a.png\nmanifest,a.png\n",
+            "row 1 has the id 'Batch', as|row 2 has the id",
+        ),
         ("image,image\na.png,b.png\n", "column 'image' stands there 2 times"),
         ("image,\na.png,b.png\n", "a column has no name"),
         ('image\n"a.png\n', "is not CSV"),
@@ -266,6 +270,11 @@ def test_the_formats_mean_the_same(tmp_path):
     assert csv.rows[0].cells == {"steps": "7", "on": "true"}
 
 
+def test_a_number_that_no_float_holds_is_a_cell_like_others():
+    Path("t.jsonl").write_text(f'{{"seed": {10**400}}}\n')
+    assert read_table(Path("t.jsonl")).rows[0].cells == {"seed": str(10**400)}
+
+
 def test_parquet(tmp_path):
     pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -281,6 +290,7 @@ def test_parquet(tmp_path):
         ("t.jsonl", '{"a": 1}\n[2]\n{"a"\n', "line 2 is no JSON object|line 3 is no JSON object"),
         ("t.jsonl", '{"a": 1}\n{"b": 1}\n', "line 2 lacks 'a'|line 1 lacks 'b'"),
         ("t.jsonl", '{"a": [1]}\n', "line 1: 'a' is neither text, a number"),
+        ("t.jsonl", '{"a": 1, "a": 2}\n', "line 1 has 'a' twice"),
         ("t.jsonl", "[" * 100_000, "line 1 is no JSON object"),
         ("t.csv", "\xff", "not text in UTF-8"),
         ("t.xlsx", "", "a table ends in .csv, .jsonl, .parquet"),
@@ -399,6 +409,36 @@ def test_rows_handed_over_one_by_one_share_with_the_row_before(tmp_path):
     assert all("SaveImage" in one.timings for one in drawn)
 
 
+EXPANDING = """
+class Inner:
+    RETURN_TYPES, FUNCTION = ("INT",), "run"
+    INPUT_TYPES = classmethod(lambda cls: {"required": {"n": ("INT", {})}})
+    def run(self, n):
+        return (n + 1,)
+
+class Outer(Inner):
+    def run(self, n):
+        inner = {"class_type": "Inner", "inputs": {"n": n}}
+        return {"expand": {"inner": inner}, "result": (["inner", 0],)}
+
+NODE_CLASS_MAPPINGS = {"Inner": Inner, "Outer": Outer}
+"""
+
+
+def test_a_node_that_expands_is_timed_as_one(batch):
+    Path("pack.py").write_text(EXPANDING)
+    flow = {
+        "1": {"class_type": "Outer", "inputs": {"n": 1}, "_meta": {"title": "Two in one"}},
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+    }
+    Path("expanding.json").write_text(json.dumps(flow))
+    code, _, err = batch("1.n\n1\n2\n", "--nodes", "pack.py", workflow="expanding.json")
+    assert code == 0, err
+    records = manifest()
+    assert [records[id]["text"] for id in sorted(records)] == [["2"], ["3"]]
+    assert set(records["00002"]["timings"]) == {"Two in one", "PreviewAny"}
+
+
 def test_json_tells_of_every_row(batch):
     code, out, err = batch("image\na.png\nnone.png\n", "--json")
     assert (code, err) == (3, "")
@@ -433,17 +473,19 @@ class Slow:
         path = host.current().file_roots()[0] / "big.bin"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"0" * size)
-        time.sleep(SLEEP)
+        if STUCK:
+            time.sleep(600)
         return ()
 
 nodes.NODE_CLASS_MAPPINGS["Slow"] = Slow
 """
 
 
-def toy(sizes, sleep=0.0, before=""):
+def toy(sizes, stuck="False", before=""):
+    """A batch whose rows write files of these sizes; where `stuck` holds, a row does not end."""
     Path("slow.json").write_text('{"1": {"class_type": "Slow", "inputs": {"size": 1}}}')
     Path("sizes.csv").write_text("\n".join(["1.size", *map(str, sizes)]))
-    script = f"{before}\n{TOY.replace('SLEEP', str(sleep))}\nsys.exit(main(sys.argv[1:]))"
+    script = f"{before}\n{TOY.replace('STUCK', stuck)}\nsys.exit(main(sys.argv[1:]))"
     words = ["batch", "slow.json", "--inputs", "sizes.csv", "--out", "out"]
     return [sys.executable, "-c", script, *words]
 
@@ -468,7 +510,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_stops_and_says_how_to_go_on():
     process = subprocess.Popen(
-        toy([1, 2, 3], sleep=1.0),
+        toy([1, 2, 3], stuck="size > 1"),
         stderr=subprocess.PIPE,
         text=True,
         # A shell's background jobs ignore the signal, and so would their children.
@@ -484,10 +526,10 @@ def test_ctrl_c_stops_and_says_how_to_go_on():
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_kill_9_costs_the_unfinished_row_only():
-    process = subprocess.Popen(toy(range(1, 6), sleep=0.3), stderr=subprocess.PIPE, text=True)
-    for _ in range(2):
-        process.stderr.readline()
-    time.sleep(0.1)
+    process = subprocess.Popen(toy(range(1, 6), "size > 2"), stderr=subprocess.PIPE, text=True)
+    while not Path("out/.part/00003/big.bin").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
     process.kill()
     process.communicate()
     assert sorted(manifest()) == ["00001", "00002"]
