@@ -337,6 +337,20 @@ def test_a_graph_of_plain_nodes_runs_without_torch():
     assert in_a_process_of_its_own(script) == ["False", "True"]
 
 
+def test_a_run_beside_a_thread_that_is_importing_torch_waits_for_it():
+    script = """
+        import threading
+        importing = threading.Thread(target=__import__, args=("torch",))
+        importing.start()
+        while "torch" not in sys.modules:
+            pass
+        run("Plain")
+        importing.join()
+        print("done")
+    """
+    assert in_a_process_of_its_own(script) == ["done"]
+
+
 @pytest.mark.parametrize("cls", ["Lazy", "LazyAsync"])
 def test_a_node_that_imports_torch_when_it_is_called_is_in_inference_mode_at_once(cls):
     script = f"""

@@ -20,8 +20,9 @@ def no_gradients() -> Iterator[None]:
     A node that imports torch only when it is called is in that mode from there on.
     """
     with ExitStack() as ending:
-        torch = sys.modules.get("torch")
-        if torch is not None:
+        if "torch" in sys.modules:
+            import torch  # waits if another thread is importing it just now
+
             ending.enter_context(torch.inference_mode())
         else:
             watch = _Watch(ending)
