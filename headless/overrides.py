@@ -14,7 +14,8 @@ from typing import Any
 
 from ..pipelines.errors import UnclipError
 from .execution.prompt import Prompt, describe, title
-from .formats.widgets import is_widget, with_value
+from .formats.assign import assign
+from .formats.widgets import is_widget
 from .nodeclass import Declaration, Declarations, Input
 
 TEXT_TYPES = {"UNCLIP_TEXT_EMBED", "CONDITIONING"}
@@ -120,17 +121,8 @@ def apply_to_workflow(
 ) -> dict[str, Any]:
     """The editor's document with the assignments in its ``widgets_values``."""
     changed = copy.deepcopy(workflow)
-    nodes = {str(node["id"]): node for node in changed["nodes"]}
     for a in assignments:
-        node = nodes[a.node_id]
-        declaration = declarations.get(node["type"])
-        assert declaration is not None, "resolve() accepts inputs of known classes only"
-        node["widgets_values"] = with_value(
-            declaration, node.get("widgets_values"), a.input, a.value
-        )
-        for entry in node.get("inputs") or []:
-            if entry.get("name") == a.input and entry.get("link") is not None:
-                _disconnect(changed, entry)
+        assign(changed, declarations, a.node_id, a.input, a.value)
     return changed
 
 
@@ -294,18 +286,3 @@ def _parse(declared: Input, value: str, flag: str) -> Any:
         if str(choice) == value:
             return choice
     return value
-
-
-def _disconnect(workflow: dict[str, Any], entry: dict[str, Any]) -> None:
-    """Remove the link into an input, wherever the document mentions it."""
-    gone = entry["link"]
-    entry["link"] = None
-    workflow["links"] = [
-        link
-        for link in workflow.get("links") or []
-        if (link.get("id") if isinstance(link, dict) else link[0]) != gone
-    ]
-    for node in workflow["nodes"]:
-        for output in node.get("outputs") or []:
-            if output.get("links"):
-                output["links"] = [link for link in output["links"] if link != gone]

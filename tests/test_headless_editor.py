@@ -223,11 +223,3 @@ def test_a_link_that_does_not_exist_is_refused():
 def test_a_link_that_cannot_be_read_is_refused(link):
     with pytest.raises(WorkflowError, match="link"):
         to_prompt({"nodes": [], "links": [link]}, CLASSES)
-
-
-def test_subgraphs_and_group_nodes_are_refused_by_name():
-    definitions = {"subgraphs": [{"id": "uuid-1"}]}
-    with pytest.raises(WorkflowError, match='node 1 "Mine" is a subgraph'):
-        Flow().node(1, "uuid-1", title="Mine").prompt(definitions=definitions)
-    with pytest.raises(WorkflowError, match="group node"):
-        Flow().node(1, "workflow>Old").prompt()

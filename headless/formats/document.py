@@ -91,8 +91,21 @@ def _check_api(prompt: dict[str, Any], name: str) -> None:
 
 
 def _check_editor(workflow: dict[str, Any], name: str) -> None:
+    graphs = [(workflow, name)]
+    for graph, called in graphs:  # grows while it is walked: definitions may hold definitions
+        _check_graph(graph, called)
+        inside = graph.get("definitions")
+        for entry in (inside.get("subgraphs") if isinstance(inside, dict) else None) or []:
+            if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+                raise WorkflowError(f"{name} defines a subgraph that has no id.")
+            if not isinstance(entry.get("nodes"), list):
+                raise WorkflowError(f"{name}: the subgraph {entry['id']} has no list 'nodes'.")
+            graphs.append((entry, f"{name}, subgraph {entry.get('name') or entry['id']}"))
+
+
+def _check_graph(graph: dict[str, Any], name: str) -> None:
     seen = set()
-    for position, node in enumerate(workflow["nodes"]):
+    for position, node in enumerate(graph["nodes"]):
         valid = isinstance(node, dict) and isinstance(node.get("type"), str)
         if not valid or not isinstance(node.get("id"), (int, str)):
             raise WorkflowError(f"{name}: entry {position} of 'nodes' has no id or no type.")
@@ -101,8 +114,9 @@ def _check_editor(workflow: dict[str, Any], name: str) -> None:
         if str(node["id"]) in seen:
             raise WorkflowError(f"{name}: two nodes have the id {node['id']}.")
         seen.add(str(node["id"]))
-    if not isinstance(workflow.get("links") or [], list):
-        raise WorkflowError(f"{name}: 'links' is not a list.")
+    for key in ("links", "inputs", "outputs"):
+        if not isinstance(graph.get(key) or [], list):
+            raise WorkflowError(f"{name}: {key!r} is not a list.")
 
 
 def _deeper_than(data: Any, limit: int) -> bool:

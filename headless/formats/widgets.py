@@ -14,7 +14,10 @@ from typing import Any
 from ..nodeclass import Declaration, Input
 from .substitution import resolve_dynamic
 
-WIDGET_TYPES = ("INT", "FLOAT", "BOOLEAN", "STRING", "COMBO", "MARKDOWN")
+WIDGET_TYPES = (
+    *("INT", "FLOAT", "BOOLEAN", "STRING", "COMBO", "MARKDOWN", "COLOR"),
+    *("AUDIO_RECORD", "LOAD_3D", "LOAD_3D_ANIMATION", "WEBCAM"),
+)
 _EMPTY = {"INT": 0, "FLOAT": 0, "BOOLEAN": False}
 
 
@@ -38,7 +41,7 @@ def widgets(declaration: Declaration) -> dict[str, Widget]:
     for name, declared in declaration.inputs.items():
         if is_widget(declared):
             found[name] = Widget(declared, position)
-            position += 1 + _controls(declared)
+            position += 1 + controls(declared)
     return found
 
 
@@ -62,12 +65,17 @@ def named_values(
             value = values[widget.position]
         else:
             value = _default(widget.input)
-        if isinstance(value, list):
-            value = {"__value__": value}
-        if widget.input.options.get("dynamicPrompts") and isinstance(value, str):
-            value = resolve_dynamic(value, rng or random.Random())
-        named[name] = value
+        named[name] = constant(widget.input, value, rng)
     return named
+
+
+def constant(declared: Input, value: Any, rng: random.Random | None = None) -> Any:
+    """A widget's value as a prompt holds it: lists wrapped, dynamic prompts resolved."""
+    if isinstance(value, list):
+        return {"__value__": value}
+    if declared.options.get("dynamicPrompts") and isinstance(value, str):
+        return resolve_dynamic(value, rng or random.Random())
+    return value
 
 
 def with_value(declaration: Declaration, saved: Any, name: str, value: Any) -> Any:
@@ -89,7 +97,7 @@ def _can_be_widget(declared: Input) -> bool:
     return isinstance(kind, list) or kind in WIDGET_TYPES
 
 
-def _controls(declared: Input) -> int:
+def controls(declared: Input) -> int:
     """How many values follow an input's own: what happens to it after a run."""
     option = declared.options.get("control_after_generate")
     if declared.choices is not None or declared.type == "COMBO":
@@ -103,7 +111,7 @@ def _without_dummies(declaration: Declaration, values: Sequence[Any]) -> Sequenc
     dummies = []
     for declared in declaration.inputs.values():
         if _can_be_widget(declared):
-            dummies += [not is_widget(declared)] + [False] * _controls(declared)
+            dummies += [not is_widget(declared)] + [False] * controls(declared)
     if any(dummies) and len(dummies) == len(values):
         return [value for value, dummy in zip(values, dummies, strict=True) if not dummy]
     return values

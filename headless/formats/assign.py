@@ -1,0 +1,112 @@
+"""Writing a value into a workflow as the editor saves it, inside of subgraphs, too."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ..nodeclass import Declarations
+from .document import WorkflowError
+from .editor import unfolded
+from .subgraphs import Placed, raw_definitions, used
+from .widgets import with_value
+
+
+def assign(
+    workflow: dict[str, Any], declarations: Declarations, node_id: str, name: str, value: Any
+) -> None:
+    """Give an input of a node of a known class a value, in place.
+
+    What a node inside of a subgraph gets from a widget of its instance is written there. Where
+    it is written into a definition that others use as well, the instance gets its own.
+
+    Raises:
+        WorkflowError: the input is linked inside of a group node.
+    """
+    placed = unfolded(workflow, declarations)
+    target, position = _owner(placed, node_id, name)
+    graph = _own_graph(workflow, placed, target)
+    node = next(n for n in graph["nodes"] if str(n["id"]) == target.rpartition(":")[2])
+    if position is None:
+        declaration = declarations.get(placed[node_id].data["type"])
+        assert declaration is not None, "only nodes of known classes are assigned to"
+        saved = placed[node_id].data.get("widgets_values")
+        node["widgets_values"] = with_value(declaration, saved, name, value)
+    else:
+        name, index = position
+        saved = node["widgets_values"]
+        if isinstance(saved, dict):
+            node["widgets_values"] = {**saved, name: value}
+        else:
+            node["widgets_values"] = [*saved[:index], value, *saved[index + 1 :]]
+    for entry in node.get("inputs") or []:
+        if entry.get("name") == name and entry.get("link") is not None:
+            _disconnect(graph, entry)
+
+
+def _owner(
+    placed: Mapping[str, Placed], node_id: str, name: str
+) -> tuple[str, tuple[str, int] | None]:
+    """The node that holds the value of an input, and if it is an instance, its widget."""
+    found: tuple[str, tuple[str, int] | None] = (node_id, None)
+    current = node_id
+    while (holder := placed[current].holder) is not None:
+        subgraph = placed[holder].subgraph
+        assert subgraph is not None, "what holds nodes is an instance"
+        links = {
+            entry.get("link")
+            for entry in placed[current].data.get("inputs") or []
+            if isinstance(entry, dict) and entry.get("name") == name
+        }
+        through = [k for k, port in enumerate(subgraph.inputs) if links & set(port.links)]
+        if not through:
+            break
+        current, name = holder, subgraph.inputs[through[0]].name
+        saved = placed[holder].data.get("widgets_values")
+        position = subgraph.positions.get(through[0])
+        if isinstance(saved, dict) and name in saved:
+            found = holder, (name, 0)
+        elif isinstance(saved, list) and position is not None and position < len(saved):
+            found = holder, (name, position)
+    return found
+
+
+def _own_graph(
+    workflow: dict[str, Any], placed: Mapping[str, Placed], node_id: str
+) -> dict[str, Any]:
+    """The graph that holds a node, and no other instance's nodes."""
+    graph = workflow
+    known = {entry["id"]: entry for entry in raw_definitions(workflow)}
+    path = node_id.split(":")[:-1] if placed[node_id].holder is not None else []
+    for step in path:
+        instance = next(n for n in graph["nodes"] if str(n["id"]) == step)
+        if instance["type"] not in known:
+            raise WorkflowError(
+                f"an input of node {node_id} is set, but it is linked inside of a group node; "
+                "unpack that in the editor."
+            )
+        inside = known[instance["type"]]
+        if used(workflow)[instance["type"]] > 1:
+            inside = copy.deepcopy(inside)
+            inside["id"] = instance["type"] = str(uuid.uuid4())
+            workflow["definitions"]["subgraphs"].append(inside)
+        graph = inside
+    return graph
+
+
+def _disconnect(graph: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Remove the link into an input, wherever its graph mentions it."""
+    gone = entry["link"]
+    entry["link"] = None
+    links = graph.get("links") or []
+    number = {link["id"] if isinstance(link, dict) else link[0]: link for link in links}
+    graph["links"] = [link for key, link in number.items() if key != gone]
+    outputs = [output for node in graph["nodes"] for output in node.get("outputs") or []]
+    for output in outputs:
+        if output.get("links"):
+            output["links"] = [link for link in output["links"] if link != gone]
+    for port in graph.get("inputs") or []:  # of a subgraph
+        if port.get("linkIds"):
+            port["linkIds"] = [link for link in port["linkIds"] if link != gone]
