@@ -1,8 +1,9 @@
 """What the executor itself costs per node: ``python -m benchmarks.executor``.
 
 Graphs of nodes that do nothing: a chain, and a fan-in (many nodes into one), run cold and
-again with every result known. The peer is ComfyUI's executor on the same graphs, in a process
-of its own, when COMFYUI_PATH (and COMFYUI_PYTHON, if it has its own interpreter) is set.
+again with every result known; processor time, which other work on the machine does not
+lengthen. The peer is ComfyUI's executor on the same graphs, in a process of its own, when
+COMFYUI_PATH (and COMFYUI_PYTHON, if it has its own interpreter) is set.
 """
 
 from __future__ import annotations
@@ -78,13 +79,13 @@ def fan_in(count: int) -> dict[str, Any]:
 
 
 def seconds(prompt: dict[str, Any]) -> tuple[float, float]:
-    """The time of a cold run and of one that finds every result."""
+    """Processor seconds of a cold run and of one that finds every result."""
     cache = Cache()
     times = []
     for _ in range(2):
-        start = time.perf_counter()
+        start = time.process_time()
         result = execute(prompt, CLASSES, outputs=["end"], cache=cache)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
         if result.status != "success":
             raise RuntimeError(f"the run failed: {result.exception}")
     return times[0], times[1]

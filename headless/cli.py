@@ -29,7 +29,7 @@ from .options import (
     STATUS,
     console_from,
     folder_options,
-    quiet_option,
+    output_options,
     route_warnings,
     runner_from,
     running_options,
@@ -62,6 +62,11 @@ def _answer(arguments: argparse.Namespace, console: Console) -> int:
     except KeyboardInterrupt:
         console.say("cancelled")
         return CANCELLED
+    except InvalidWorkflow as invalid:
+        found = invalid.validation
+        overall = None if found.error is None else found.error.wire()
+        console.error(str(invalid), error=overall, node_errors=found.node_errors())
+        return REFUSED
     except UnclipError as error:
         console.error(str(error))
         return REFUSED
@@ -126,6 +131,7 @@ def _validate(arguments: argparse.Namespace, console: Console) -> int:
     console.print(
         f"{job.name} is valid: {len(job.prompt)} nodes, {len(validation.outputs)} to run for"
     )
+    console.event("valid", nodes=len(job.prompt), outputs=validation.outputs)
     return DONE
 
 
@@ -133,7 +139,9 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
     runner = runner_from(arguments, console)
     prompt = runner.to_prompt(open_workflow(arguments.workflow))
     text = json.dumps(prompt, indent=2, ensure_ascii=False) + "\n"
-    if arguments.output is None:
+    if arguments.output is None and arguments.json:
+        console.event("prompt", prompt=prompt)
+    elif arguments.output is None:
         print(text, end="")
     else:
         write_over(arguments.output, text.encode())
@@ -157,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
-    shared = [quiet_option(), folder_options()]
+    shared = [output_options(), folder_options()]
     _add_run(commands, [*shared, running_options()])
     add_batch(commands, [*shared, running_options()])
     validate = commands.add_parser(

@@ -27,10 +27,13 @@ STATUS = {
 }
 
 
-def quiet_option() -> argparse.ArgumentParser:
-    """``--quiet``."""
+def output_options() -> argparse.ArgumentParser:
+    """``--quiet`` and ``--json``."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument(
+        "--json", action="store_true", help="print events as JSON lines instead of text"
+    )
     return parser
 
 
@@ -92,15 +95,12 @@ def running_options() -> argparse.ArgumentParser:
         help="also read pickled weights, which can run code; only for files you trust",
     )
     parser.add_argument("--verbose", action="store_true", help="show tracebacks and all warnings")
-    parser.add_argument(
-        "--json", action="store_true", help="print events as JSON lines instead of text"
-    )
     return parser
 
 
 def console_from(arguments: argparse.Namespace, lasting_bars: bool = True) -> Console:
     """The console that ``--json`` and ``--quiet`` ask for."""
-    if getattr(arguments, "json", False):
+    if arguments.json:
         return JsonConsole(sys.stdout)
     return TextConsole(sys.stderr, sys.stdout, arguments.quiet, lasting_bars)
 

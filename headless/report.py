@@ -9,13 +9,16 @@ from .execution.validate import Validation
 
 
 def refusal(name: str, validation: Validation) -> str:
-    """Every problem of a workflow, node by node."""
-    blocks = [
-        f"{describe(validation.prompt, node_id)}\n"
-        + "\n".join(f"  - {problem.advice}" for problem in problems)
-        for node_id, problems in validation.problems.items()
-    ]
-    count = sum(len(problems) for problems in validation.problems.values())
+    """Every problem of a workflow, node by node; one that nodes share stands at the first."""
+    blocks: list[str] = []
+    told: set[int] = set()
+    for node_id, problems in validation.problems.items():
+        new = [problem for problem in problems if id(problem) not in told]
+        told.update(map(id, new))
+        if new:
+            lines = [describe(validation.prompt, node_id), *(f"  - {p.advice}" for p in new)]
+            blocks.append("\n".join(lines))
+    count = len(told)
     if not blocks and validation.error is not None:
         return f"{name} cannot run: {validation.error.advice}"
     heading = f"{name} cannot run: {count} problem{'s' if count > 1 else ''}"

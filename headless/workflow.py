@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-_one_at_a_time = threading.Lock()
+one_at_a_time = threading.Lock()
+"""Held by the run that is going on: runs share models and the processor."""
 _shared: list[Runner] = []
 
 
@@ -164,12 +165,13 @@ class Workflow:
         except RuntimeError:
             return self._run(Console())
         # In a notebook: asynchronous nodes need a thread without an event loop of its own.
+        stop = threading.Event()
         with ThreadPoolExecutor(1) as thread:
-            running = thread.submit(self._run, Console())
+            running = thread.submit(self._run, Console(), stop)
             try:
                 return running.result()
             except KeyboardInterrupt:
-                self._runner.host.interrupt.set()
+                stop.set()
                 raise
 
     async def events(self) -> AsyncIterator[Event]:
@@ -179,13 +181,14 @@ class Workflow:
         """
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        stop = threading.Event()
 
         def post(event: Event | None) -> None:
             loop.call_soon_threadsafe(queue.put_nowait, event)
 
         def work() -> Result:
             try:
-                return self._run(_Posts(post))
+                return self._run(_Posts(post), stop)
             finally:
                 post(None)
 
@@ -196,7 +199,7 @@ class Workflow:
             yield Event("done", {"result": await running})
         finally:
             while not running.done():
-                self._runner.host.interrupt.set()
+                stop.set()  # again and again: a run clears it when it starts
                 await asyncio.wait([running], timeout=0.1)
             running.exception()  # seen: whoever left early does not want it
 
@@ -212,9 +215,10 @@ class Workflow:
     def _document(self) -> str | Path | Mapping[str, Any]:
         return self.source.workflow() if isinstance(self.source, Graph) else self.source
 
-    def _run(self, console: Console) -> Result:
+    def _run(self, console: Console, stop: threading.Event | None = None) -> Result:
+        """Run it; ``stop`` ends this run, and no other that waits for its turn."""
         runner = self._runner
-        with _one_at_a_time, _showing(runner, console):
+        with _turn(stop), _serving(runner, console, stop or runner.host.interrupt):
             job = runner.prepare(self._document, self.overrides)
             console.event("started", workflow=job.name, nodes=len(job.prompt))
             outcome = runner.run_job(job, announcer(runner), keep_values=True)
@@ -246,10 +250,23 @@ class _Posts(Console):
 
 
 @contextmanager
-def _showing(runner: Runner, console: Console) -> Iterator[None]:
-    before = runner.host.console
-    runner.host.console = console
+def _turn(stop: threading.Event | None) -> Iterator[None]:
+    """Wait until no other run is going on, or ``stop`` is set."""
+    while not one_at_a_time.acquire(timeout=0.1):
+        if stop is not None and stop.is_set():
+            raise Cancelled
     try:
         yield
     finally:
-        runner.host.console = before
+        one_at_a_time.release()
+
+
+@contextmanager
+def _serving(runner: Runner, console: Console, stop: threading.Event) -> Iterator[None]:
+    host = runner.host
+    before = host.console, host.interrupt
+    host.console, host.interrupt = console, stop
+    try:
+        yield
+    finally:
+        host.console, host.interrupt = before

@@ -28,6 +28,8 @@ class Server:
         self.running = []
         self.log = []
         self.paused = threading.Event()
+        self.failing = {}
+        """Errors to answer with: by the start of a path, statuses in turn."""
         self._wake = threading.Condition()
         self._closed = False
         handler = type("Handler", (_Handler,), {"server_": self})
@@ -67,7 +69,7 @@ class Server:
         if not validation.ok:
             error = validation.error.wire() if validation.error else None
             return 400, {"error": error, "node_errors": validation.node_errors()}
-        prompt_id = str(uuid.uuid4())
+        prompt_id = str(body.get("prompt_id", uuid.uuid4()))
         with self._wake:
             self.pending.append((0, prompt_id, job))
             self.log.append(body)
@@ -105,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         path, _, query = self.path.partition("?")
         server = self.server_
+        if self._fails():
+            return
         if path == "/system_stats":
             self._json({"system": {"os": "posix"}, "devices": []})
         elif path == "/object_info":
@@ -125,6 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         server = self.server_
+        if self._fails():
+            return
         if self.path == "/prompt":
             status, answer = server.queue(json.loads(body))
             self._json(answer, status)
@@ -139,6 +145,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(self._upload(body))
         else:
             self._answer(404, b"")
+
+    def _fails(self):
+        for start, statuses in self.server_.failing.items():
+            if self.path.startswith(start) and statuses:
+                self._answer(statuses.pop(0), b"no")
+                return True
+        return False
 
     def _upload(self, body):
         header = Message()

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 # times slower on a machine that does anything else.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from batches import COLOURS, COPY
+from PIL import Image
 from tiny import write_combined, write_pair
 
 
@@ -41,3 +44,28 @@ def tiny_pair(_tiny_originals) -> tuple[Path, Path]:
 def tiny_copy(tiny_model, tmp_path) -> Path:
     """A tiny combined model folder to break."""
     return Path(shutil.copytree(tiny_model, tmp_path / "copy"))
+
+
+@pytest.fixture
+def copies(tmp_path, monkeypatch):
+    """The working folder is an empty one with pictures and a workflow that copies them."""
+    monkeypatch.chdir(tmp_path)
+    for name, colour in COLOURS.items():
+        Image.new("RGB", (4, 4), colour).save(name)
+    Path("copy.json").write_text(json.dumps(COPY))
+
+
+@pytest.fixture
+def batch(capsys, copies):
+    """Runs `unclip batch copy.json` over table.csv, which gets the text given."""
+
+    def call(table, *options, workflow="copy.json"):
+        Path("table.csv").write_text(table)
+        words = ["batch", workflow, "--inputs", "table.csv", "--out", "out", *map(str, options)]
+        from unclip_graph.headless.cli import main
+
+        code = main(words)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

@@ -91,6 +91,34 @@ def test_what_the_server_refuses_fails_alone(server, batch):
     assert 'node 2 "Save" (SaveImage): Custom validation failed' in records["00002"]["error"]
 
 
+def test_a_picture_that_the_server_does_not_take_fails_its_row(server, batch):
+    server.failing["/upload"] = [413]
+    code, _, _ = batch(server.url, "image\na.png\nb.png\n")
+    assert code == 3
+    records = manifest()
+    assert "the server does not take a.png (HTTP 413: no)" in records["00001"]["error"]
+    assert colour("out/00002.png") == COLOURS["b.png"]
+
+
+@pytest.mark.parametrize("path", ["/object_info", "/prompt", "/history", "/view"])
+def test_a_server_that_is_away_for_a_moment_is_waited_for(server, batch, monkeypatch, path):
+    monkeypatch.setattr("unclip_graph.headless.batch.comfyui_client.PAUSES", (0.05, 0.1))
+    server.failing[path] = [502, 503]
+    code, _, err = batch(server.url, "image\na.png\n")
+    assert code == 0, err
+    assert colour("out/00001.png") == COLOURS["a.png"]
+
+
+@pytest.mark.parametrize(("path", "code"), [("/object_info", 2), ("/history", 1), ("/view", 1)])
+def test_a_server_that_is_broken_stops_the_batch_and_fails_no_row(server, batch, path, code):
+    server.failing[path] = [500] * 9
+    found, _, err = batch(server.url, "image\na.png\n")
+    assert found == code
+    assert "HTTP 500: no" in err
+    assert "Traceback" not in err
+    assert code == 2 or manifest() == {}
+
+
 def test_a_node_that_fails_on_the_server_fails_the_row(server, batch):
     Path("bad.png").write_bytes(b"none")
     code, _, _ = batch(server.url, "image\na.png\nbad.png\n")

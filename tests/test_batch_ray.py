@@ -9,7 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from unclip_graph.headless.batch.engine import BatchStopped, Drawn
+from unclip_graph.headless.batch.ray_engine import RayEngine, Worker, _Actor
+from unclip_graph.headless.batch.table import Row, Table
 from unclip_graph.headless.cli import main
+from unclip_graph.headless.runner import Job
 
 TABLE = "id,prompt,Decode.seed\n" + "".join(f"r{n:02},a {n % 4} of things,{n}\n" for n in range(24))
 
@@ -46,6 +50,31 @@ def test_without_ray_it_says_what_to_install(monkeypatch, capsys):
     assert main(words) == 2
     assert "--engine ray needs Ray: pip install 'unclip-graph[ray]'" in capsys.readouterr().err
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), ValueError("odd")])
+def test_a_worker_whose_disk_is_full_stops_the_batch_and_fails_no_row(trouble, monkeypatch):
+    class Bucket:
+        def put(self, drawn):
+            raise trouble
+
+    worker = Worker(Job("x", {}, None), Table("t", [], []), {}, Bucket())
+    actor, engine = _Actor(worker), RayEngine(worker)
+    monkeypatch.setattr(actor._engine, "draw", lambda rows: [Drawn(row) for row in rows])
+    monkeypatch.setattr(engine, "_drawn", lambda rows: map(actor._draw, rows))
+    drawing = engine.draw([Row(1, "a", {})])
+    if isinstance(trouble, OSError):
+        with pytest.raises(BatchStopped, match="No space left on device"):
+            list(drawing)
+    else:
+        assert [one.error for one in drawing] == ["ValueError: odd"]
+
+
+def test_a_worker_that_cannot_start_says_why():
+    worker = Worker(Job("x", {}, None), Table("t", [], []), {"packs": [Path("nowhere")]})
+    drawn = _Actor(worker)._draw(Row(1, "a", {}))
+    assert drawn.stopped == "it cannot start: there is no node pack nowhere."
+    assert drawn.worker
 
 
 def needs_ray():

@@ -314,6 +314,28 @@ def test_json_reports_what_is_refused(unclip):
     assert found[2]["status"] == "refused"
 
 
+def test_json_gives_every_problem_as_comfyuis_clients_know_them(unclip):
+    code, out, _ = unclip(
+        "validate", change(n1={"image": "none.png"}, n2={"filename_prefix": "../x"}), "--json"
+    )
+    error, done = events(out)
+    assert (code, error["event"], done["exit_code"]) == (2, "error", 2)
+    assert error["error"]["type"] == "prompt_outputs_failed_validation"
+    found = error["node_errors"]
+    assert found["1"]["errors"][0]["type"] == "custom_validation_failed"
+    assert found["1"]["dependent_outputs"] == ["2"]
+    assert found["2"]["errors"][0]["details"].startswith("filename_prefix - ")
+
+
+def test_validate_and_export_speak_json(unclip):
+    _, out, _ = unclip("validate", COPY, "--json")
+    assert events(out)[0] == {"event": "valid", "nodes": 2, "outputs": ["2"]}
+    _, out, _ = unclip("export", COPY, "--json")
+    found = events(out)
+    assert (found[0]["event"], found[1]["event"]) == ("prompt", "done")
+    assert found[0]["prompt"]["2"]["class_type"] == "SaveImage"
+
+
 def test_quiet_prints_errors_only(unclip):
     assert unclip("run", COPY, "--quiet") == (0, "", "")
     assert unclip("validate", COPY, "--quiet") == (0, "", "")

@@ -1,9 +1,11 @@
 """The executor: order, laziness, lists, blockers, hidden inputs, errors, interrupts."""
 
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
-import toy_nodes
 from toy_nodes import CALLS, INT, NODES, node, v1
 from unclip_graph.headless.execution.execute import execute
 from unclip_graph.pipelines.errors import Cancelled
@@ -288,5 +290,74 @@ def test_a_stop_inside_a_node_is_no_error(stop):
     assert events[-1] == "execution_interrupted"
 
 
-def test_toy_nodes_need_no_torch():
-    assert not hasattr(toy_nodes, "torch")
+def in_a_process_of_its_own(script):
+    """What a script prints that starts without torch; the rest of the tests have imported it."""
+    code = f"{PRELUDE}\n{textwrap.dedent(script)}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+PRELUDE = """
+import sys
+from unclip_graph.headless.execution.execute import execute
+from unclip_graph.headless.execution.validate import validate
+
+class Plain:
+    RETURN_TYPES, FUNCTION, OUTPUT_NODE = ("INT",), "run", True
+    INPUT_TYPES = classmethod(lambda cls: {})
+    def run(self):
+        return (1,)
+
+class Lazy(Plain):
+    def run(self):
+        import torch
+        print(torch.is_inference_mode_enabled())
+        return (1,)
+
+class LazyAsync(Lazy):
+    async def run(self):
+        return super().run()
+
+NODES = {cls.__name__: cls for cls in (Plain, Lazy, LazyAsync)}
+
+def run(*classes):
+    prompt = {str(n): {"class_type": cls, "inputs": {}} for n, cls in enumerate(classes)}
+    assert validate(prompt, NODES).ok
+    assert execute(prompt, NODES).status == "success"
+"""
+
+
+def test_a_graph_of_plain_nodes_runs_without_torch():
+    script = """
+        finders = list(sys.meta_path)
+        run("Plain")
+        print("torch" in sys.modules, sys.meta_path == finders)
+    """
+    assert in_a_process_of_its_own(script) == ["False", "True"]
+
+
+def test_a_run_beside_a_thread_that_is_importing_torch_waits_for_it():
+    script = """
+        import threading
+        importing = threading.Thread(target=__import__, args=("torch",))
+        importing.start()
+        while "torch" not in sys.modules:
+            pass
+        run("Plain")
+        importing.join()
+        print("done")
+    """
+    assert in_a_process_of_its_own(script) == ["done"]
+
+
+@pytest.mark.parametrize("cls", ["Lazy", "LazyAsync"])
+def test_a_node_that_imports_torch_when_it_is_called_is_in_inference_mode_at_once(cls):
+    script = f"""
+        finders = list(sys.meta_path)
+        run("Plain", "{cls}")
+        run("{cls}")
+        import torch
+        print(torch.is_inference_mode_enabled(), all(f in finders for f in sys.meta_path[:1]))
+    """
+    assert in_a_process_of_its_own(script) == ["True", "True", "False", "True"]

@@ -5,6 +5,7 @@ from toy_nodes import INT, NODES, node, v1
 from unclip_graph.headless.execution.checks import types_match
 from unclip_graph.headless.execution.execute import execute
 from unclip_graph.headless.execution.validate import validate
+from unclip_graph.headless.report import refusal
 
 
 def check(prompt, classes=(), **options):
@@ -42,6 +43,7 @@ def test_constants_are_converted_in_a_copy():
         ({"value": ["1", 5]}, "bad_linked_input", "no output 5"),
         ({"value": ["1", -1]}, "bad_linked_input", "no output -1"),
         ({"value": ["1", 0.5]}, "bad_linked_input", "no output 0.5"),
+        ({"value": ["1", float("inf")]}, "bad_linked_input", "no link"),
         ({"value": ["1"]}, "bad_linked_input", "no link"),
         ({"value": ["text", 0]}, "return_type_mismatch", "takes INT"),
     ],
@@ -155,6 +157,64 @@ def test_a_cycle_names_its_nodes(length):
         (problem,) = result.problems[node_id]
         assert problem.type == "dependency_cycle"
         assert sorted(problem.extra_info["cycle_nodes"]) == ids
+
+
+def test_cycles_that_share_nodes_are_all_named_and_each_node_once():
+    links = {"0": ["1"], "1": ["2", "0"], "2": ["3"], "3": ["1", "4", "5"], "4": ["2"], "5": ["0"]}
+    prompt = {
+        id: node("Sum", **{f"i{n}": [source, 0] for n, source in enumerate(sources)})
+        for id, sources in links.items()
+    }
+    prompt["6"] = node("Sum", i0=["0", 0])
+    prompt["end"] = node("Show", values=["6", 0])
+    result = check(prompt)
+    assert {id: len(problems) for id, problems in result.problems.items()} == dict.fromkeys(
+        links, 1
+    )
+    assert result.dependents == {id: ["end"] for id in links}
+
+
+def counted_links(monkeypatch):
+    """How often validation looks at the links of a node."""
+    from unclip_graph.headless.execution import walks
+
+    counts = []
+    plain = walks.links
+    monkeypatch.setattr(walks, "links", lambda node: counts.append(1) or plain(node))
+    return counts
+
+
+@pytest.mark.parametrize("shape", ["ring", "links back last", "links back first"])
+def test_ten_thousand_nodes_on_cycles_are_refused_in_a_few_words(shape, monkeypatch):
+    count = 10_000
+    prompt = {}
+    for n in range(count):
+        ahead, back = [str((n + 1) % count), 0], ["1", 0]
+        links = [ahead] if shape == "ring" else [ahead, back]
+        links = links[::-1] if shape == "links back first" else links
+        prompt[str(n)] = node("Sum", **{f"i{slot}": link for slot, link in enumerate(links)})
+    prompt["end"] = node("Show", values=["0", 0])
+    looked = counted_links(monkeypatch)
+    result = check(prompt)
+    assert len(result.problems) == count
+    told = result.problems["5"][0]
+    assert "9980 more nodes" in told.advice
+    assert all(problems == [told] for problems in result.problems.values())
+    assert len(refusal("big.json", result)) < 5_000
+    assert len(looked) < 6 * count
+
+
+def test_many_outputs_on_a_chain_take_one_walk(monkeypatch):
+    count = 3_000
+    prompt = {"0": node("Number", value="much")}
+    for n in range(1, count):
+        prompt[str(n)] = node("Add", a=[str(n - 1), 0])
+    prompt.update({f"end {n}": node("Show", values=[str(n), 0]) for n in range(count)})
+    looked = counted_links(monkeypatch)
+    result = check(prompt)
+    assert len(result.dependents["0"]) == count
+    assert result.outputs == []
+    assert len(looked) < 6 * len(prompt)
 
 
 def test_a_chain_of_ten_thousand_nodes():

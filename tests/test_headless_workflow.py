@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from unclip_graph import Graph, Workflow
 from unclip_graph.headless.runner import InvalidWorkflow, Runner
-from unclip_graph.headless.workflow import RunError
+from unclip_graph.headless.workflow import RunError, one_at_a_time
 from unclip_graph.pipelines.errors import Cancelled, UnclipError
 
 
@@ -96,6 +96,20 @@ def test_leaving_the_loop_early_stops_the_run(workflow, runner):
 
     asyncio.run(leave())
     assert not list((runner.folders.output).glob("*.png"))
+
+
+def test_a_run_that_waits_for_its_turn_can_be_left_and_the_other_goes_on(workflow, runner):
+    async def leave():
+        waiting = asyncio.create_task(workflow.events().__anext__())
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    with one_at_a_time:  # as if another run went on
+        asyncio.run(leave())
+    assert not runner.host.interrupt.is_set()
+    assert not runner.folders.output.exists()
 
 
 def test_a_run_inside_an_event_loop(workflow):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import uuid
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
@@ -57,7 +58,7 @@ class ComfyUIEngine:
         try:
             while True:
                 for row in left:
-                    waiting.append(self._start(row))
+                    self._start(row, waiting)
                     if len(waiting) >= AHEAD:
                         break
                 if not waiting:
@@ -69,23 +70,31 @@ class ComfyUIEngine:
         finally:
             self._cancel([one for one in waiting if isinstance(one, _Queued)])
 
-    def _start(self, row: Row) -> _Queued | Drawn:
-        """Queue a row; it is drawn already if it cannot be queued."""
+    def _start(self, row: Row, waiting: deque[_Queued | Drawn]) -> None:
+        """Queue a row; it is drawn already if it cannot be queued.
+
+        It stands among those waiting before it is sent: whatever stops the batch meanwhile,
+        it is taken back.
+        """
         drawn = Drawn(row)
+        waiting.append(drawn)
         try:
             job = self._with_uploads(self._plan.row_job(row), row)
             drawn.seed = self._plan.seed(job.prompt)
-            return _Queued(drawn, job, self._queue(job))
+            queued = _Queued(drawn, job, str(uuid.uuid4()))
+            waiting[-1] = queued
+            self._queue(queued)
         except BatchStopped:
             raise
         except UnclipError as error:
             drawn.error = str(error)
-            return drawn
+            waiting[-1] = drawn
 
-    def _queue(self, job: Job) -> str:
+    def _queue(self, queued: _Queued) -> None:
+        job = queued.job
         extra = {} if job.workflow is None else {"extra_pnginfo": {"workflow": job.workflow}}
         try:
-            return self._client.queue(job.prompt, extra)
+            queued.prompt_id = self._client.queue(job.prompt, extra, queued.prompt_id)
         except Refused as refused:
             raise UnclipError(_refusal(job.prompt, refused)) from None
 
@@ -107,7 +116,10 @@ class ComfyUIEngine:
         content = path.read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:32]
         if digest not in self._uploaded:
-            self._uploaded[digest] = self._client.upload(digest + path.suffix, content)
+            try:
+                self._uploaded[digest] = self._client.upload(digest + path.suffix, content)
+            except Refused as refused:
+                raise UnclipError(f"the server does not take {name} ({refused}).") from None
         return self._uploaded[digest]
 
     def _finish(self, queued: _Queued) -> Drawn:
@@ -140,7 +152,8 @@ class ComfyUIEngine:
             polls += 1
             if polls % ASK_QUEUE_EVERY == 0 and not self._client.knows(queued.prompt_id):
                 self._uploaded.clear()
-                queued.prompt_id = self._queue(self._with_uploads(queued.job, queued.drawn.row))
+                queued.job = self._with_uploads(queued.job, queued.drawn.row)
+                self._queue(queued)
             time.sleep(POLL_SECONDS)
 
     def _download(self, entry: Mapping[str, str]) -> NewFile:

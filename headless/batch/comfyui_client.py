@@ -19,6 +19,8 @@ from .engine import BatchStopped
 TIMEOUT = 60.0
 PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between the attempts to reach a server that does not answer."""
+AWAY = (502, 503, 504)
+"""What a proxy says while the server behind it is away."""
 
 
 class Refused(Exception):
@@ -65,13 +67,18 @@ class Client:
         """The declarations of all nodes by class."""
         return dict(self._json("/object_info"))
 
-    def queue(self, prompt: Prompt, extra_data: Mapping[str, Any]) -> str:
-        """Queue a prompt; its id.
+    def queue(self, prompt: Prompt, extra_data: Mapping[str, Any], prompt_id: str) -> str:
+        """Queue a prompt; its id, which is ``prompt_id`` if the server lets us choose.
 
         Raises:
             Refused: with status 400, the prompt did not pass validation.
         """
-        body = {"prompt": prompt, "extra_data": extra_data, "client_id": "unclip-batch"}
+        body = {
+            "prompt": prompt,
+            "prompt_id": prompt_id,
+            "extra_data": extra_data,
+            "client_id": "unclip-batch",
+        }
         return str(self._json("/prompt", body)["prompt_id"])
 
     def history(self, prompt_id: str) -> dict[str, Any] | None:
@@ -115,7 +122,12 @@ class Client:
         return "/".join(part for part in (answer.get("subfolder"), answer["name"]) if part)
 
     def _json(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        answer = self._send(self._request(path)) if body is None else self._post(path, body)
+        try:
+            answer = self._send(self._request(path)) if body is None else self._post(path, body)
+        except Refused as refused:
+            if body is not None:
+                raise
+            raise BatchStopped(f"{self.url}{path} answers with {refused}.") from None
         try:
             return json.loads(answer)
         except ValueError:
@@ -140,7 +152,9 @@ class Client:
         for pause in (*PAUSES, None):
             try:
                 return self._once(request)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, Refused) as error:
+                if isinstance(error, Refused) and error.status not in AWAY:
+                    raise
                 if pause is None:
                     self.gone = True
                     raise BatchStopped(

@@ -35,6 +35,7 @@ class Drawn:
         timings: seconds of each node that ran; nodes whose results were shared are not in it.
         error: why it failed.
         worker: which worker drew it, where there are several.
+        stopped: why the worker can draw no further row; this one is then not finished.
     """
 
     row: Row
@@ -46,6 +47,7 @@ class Drawn:
     error: str | None = None
     worker: str | None = None
     stored: list[str] | None = None
+    stopped: str | None = None
 
 
 class Engine(Protocol):

@@ -58,7 +58,9 @@ class LocalEngine:
         announce = announcer(self._runner)
 
         def on_event(name: str, data: dict[str, Any]) -> None:
-            clock.note(self._runner.host.titles[data["node"]] if name == "executing" else None)
+            # A node that another made in its place counts as that one.
+            node_id = data["display_node"] if name == "executing" else None
+            clock.note(node_id and self._runner.host.titles.get(node_id, node_id))
             announce(name, data)
 
         try:

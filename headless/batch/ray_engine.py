@@ -51,25 +51,41 @@ class Worker:
 
 
 class _Actor:
-    """A worker: Ray constructs it once and calls it for every task."""
+    """A worker: Ray constructs it once and calls it for every task.
+
+    One that cannot start says so when it is called: Ray would bury the cause in its own traces.
+    """
 
     def __init__(self, worker: Worker) -> None:
+        self._bucket = worker.bucket
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._engine: LocalEngine | None = None
+        self._trouble: Exception | None = None
+        try:
+            self._engine = self._start(worker)
+        except Exception as error:
+            self._trouble = error
+
+    @staticmethod
+    def _start(worker: Worker) -> LocalEngine:
         scratch = Path(tempfile.mkdtemp(prefix="unclip-worker-"))
         cache = RowCache()
         runner = Runner(**worker.options, output=scratch, cache=cache)
         plan = make_plan(worker.columns, worker.job, Declarations(runner.node_classes))
-        self._engine = LocalEngine(runner, cache, plan, scratch)
-        self._bucket = worker.bucket
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        return LocalEngine(runner, cache, plan, scratch)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         return {"drawn": [pickle.dumps(self._draw(pickle.loads(row))) for row in batch["row"]]}
 
     def _draw(self, row: Row) -> Drawn:
+        if self._engine is None:
+            return Drawn(row, stopped=f"it cannot start: {self._trouble}", worker=self._name)
         try:
             (drawn,) = self._engine.draw([row])
             if self._bucket is not None:
                 self._bucket.put(drawn)
+        except (BatchStopped, OSError) as error:  # a full disk, a bucket that is gone
+            drawn = Drawn(row, stopped=str(error))
         except Exception as error:  # it must not end the worker, nor be taken for its death
             drawn = Drawn(row, error=f"{type(error).__name__}: {error}")
         drawn.worker = self._name
@@ -140,6 +156,8 @@ class RayEngine:
         """Draw rows, in the order in which workers finish them; see :class:`.engine.Engine`."""
         left = {row.id: row for row in rows}
         for drawn in self._drawn(rows):
+            if drawn.stopped is not None:
+                raise BatchStopped(f"worker {drawn.worker}: {drawn.stopped}")
             if left.pop(drawn.row.id, None):
                 yield drawn
         for row in left.values():
@@ -163,8 +181,7 @@ class RayEngine:
             compute=data.ActorPoolStrategy(size=self.workers),
             num_gpus=self.gpus_per_worker,
             num_cpus=self._cpus,
-            max_restarts=-1,
-            max_task_retries=RETRIES,
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": RETRIES},
         )
         try:
             for result in dataset.iter_rows():

@@ -22,6 +22,8 @@ from ...pipelines.errors import UnclipError
 ID = "id"
 MAX_ID_BYTES = 200
 """File systems take 255 bytes with a number and an ending."""
+RESERVED_IDS = {"batch", "manifest"}
+"""Names of the batch's own files (see :mod:`.store`)."""
 MAX_SHOWN = 20
 
 Cells = dict[str, "str | None"]
@@ -128,12 +130,13 @@ def _jsonl(raw: bytes) -> _Raw:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
+            entry = json.loads(line, object_pairs_hook=_Object)
         except (ValueError, RecursionError):
             entry = None
-        if not isinstance(entry, dict):
+        if not isinstance(entry, _Object):
             problems.append(f"line {number} is no JSON object")
             continue
+        problems += [f"line {number} has {name!r} twice" for name in entry.twice]
         rows.append(_cells(entry, f"line {number}", problems))
         numbers.append(number)
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -145,6 +148,15 @@ def _jsonl(raw: bytes) -> _Raw:
                 "null stands for the workflow's own value"
             )
     return columns, rows, problems
+
+
+class _Object(dict[str, Any]):
+    """A JSON object, and the names that it has more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(name for name, _ in pairs) if len(self) < len(pairs) else {}
+        self.twice = [name for name, count in counts.items() if count > 1]
 
 
 def _parquet(raw: bytes) -> _Raw:
@@ -192,7 +204,8 @@ def _text(value: str | float | None) -> str | None:
     if isinstance(value, float) and math.isnan(value):
         return None
     # Tables with gaps hold whole numbers as 7.0.
-    return str(int(value)) if float(value).is_integer() else repr(value)
+    whole = isinstance(value, int) or value.is_integer()
+    return str(int(value)) if whole else repr(value)
 
 
 def _ids(columns: list[str], rows: list[Cells]) -> tuple[list[str], list[str]]:
@@ -207,6 +220,11 @@ def _ids(columns: list[str], rows: list[Cells]) -> tuple[list[str], list[str]]:
         else f"row {number} has no id"
         for number, id in enumerate(ids, 1)
         if not re.fullmatch(r"[\w-]+", id) or len(id.encode()) > MAX_ID_BYTES
+    ]
+    problems += [
+        f"row {number} has the id {id!r}, as the batch's own files have; choose another"
+        for number, id in enumerate(ids, 1)
+        if id.casefold() in RESERVED_IDS
     ]
     # File systems differ in whether "a" and "A" are one name.
     return ids, problems + [

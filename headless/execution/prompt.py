@@ -7,6 +7,7 @@ is a list of exactly two: the source node's id and the number of its output.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 Node = dict[str, Any]
@@ -19,7 +20,8 @@ def is_link(value: object) -> bool:
         isinstance(value, list)
         and len(value) == 2
         and isinstance(value[0], str)
-        and isinstance(value[1], (int, float))
+        # 1e999 in a file is an infinite number, and no output's.
+        and (isinstance(value[1], int) or (isinstance(value[1], float) and isfinite(value[1])))
     )
 
 

@@ -10,13 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..nodeclass import Declaration, Declarations, NodeClasses
 from .checks import check_node
 from .problem import Problem
-from .prompt import Prompt, describe, links, title
+from .prompt import Prompt, describe, title
 from .tasks import Tasks
+from .walks import cycle_through, dependents, downstream, reachable, tangles
+
+MAX_NAMED = 20
+"""Nodes of a cycle that its problem names: each of thousands of nodes may have that problem."""
 
 
 @dataclass
@@ -28,26 +33,31 @@ class Validation:
         outputs: the output nodes that may run.
         error: why nothing may run; None if at least one output may.
         problems: the problems of each node that has any.
-        dependents: the output nodes that each such node spoils.
+        wanted: the output nodes that were to run.
     """
 
     prompt: Prompt
     outputs: list[str] = field(default_factory=list)
     error: Problem | None = None
     problems: dict[str, list[Problem]] = field(default_factory=dict)
-    dependents: dict[str, list[str]] = field(default_factory=dict)
+    wanted: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Whether nothing at all is wrong."""
         return self.error is None and not self.problems
 
+    @cached_property
+    def dependents(self) -> dict[str, list[str]]:
+        """The output nodes that each node with problems spoils."""
+        return dependents(self.prompt, self.wanted, self.problems)
+
     def node_errors(self) -> dict[str, Any]:
         """The problems by node, as ComfyUI's clients read them."""
         return {
             node_id: {
                 "errors": [problem.wire() for problem in problems],
-                "dependent_outputs": self.dependents.get(node_id, []),
+                "dependent_outputs": self.dependents[node_id],
                 "class_type": self.prompt[node_id].get("class_type"),
             }
             for node_id, problems in self.problems.items()
@@ -70,23 +80,21 @@ def validate(
 
     wanted = None if targets is None else set(targets)
     outputs = [id for id, d in declared.items() if d.is_output and (wanted is None or id in wanted)]
-    reachable = _reachable(result.prompt, outputs)
+    result.wanted = outputs
+    used = reachable(result.prompt, outputs)
     with Tasks() as tasks:
         for node_id in result.prompt:
-            if node_id in reachable and node_id in declared:
+            if node_id in used and node_id in declared:
                 found = check_node(node_id, result.prompt, declared, tasks)
                 if found:
                     result.problems.setdefault(node_id, []).extend(found)
-    for cycle in _cycles(result.prompt, reachable):
-        for node_id in cycle:
-            result.problems.setdefault(node_id, []).append(_cycle_problem(result.prompt, cycle))
+    for tangle in tangles(result.prompt, used):
+        shared = _cycle_problem(result.prompt, tangle)
+        for node_id in tangle:
+            result.problems.setdefault(node_id, []).append(shared)
 
-    spoiled = _spoiled(result.prompt, outputs)
-    bad: set[str] = set()
-    for node_id in result.problems:
-        result.dependents[node_id] = spoiled.get(node_id, [])
-        bad.update(result.dependents[node_id])
-    result.outputs = [id for id in outputs if id not in bad]
+    spoiled = downstream(result.prompt, result.problems)
+    result.outputs = [id for id in outputs if id not in spoiled]
     result.error = _overall(result, outputs)
     if result.error is not None:
         result.outputs = []
@@ -107,67 +115,6 @@ def _declare(result: Validation, declarations: Declarations) -> dict[str, Declar
         else:
             declared[node_id] = declaration
     return declared
-
-
-def _reachable(prompt: Prompt, outputs: Iterable[str]) -> set[str]:
-    seen: set[str] = set()
-    stack = list(outputs)
-    while stack:
-        node_id = stack.pop()
-        if node_id not in seen and node_id in prompt:
-            seen.add(node_id)
-            stack.extend(source for _, source, _ in links(prompt[node_id]))
-    return seen
-
-
-def _cycles(prompt: Prompt, nodes: set[str]) -> list[list[str]]:
-    """Cycles among ``nodes``, each in the order of its links; no node is named twice."""
-    found: list[list[str]] = []
-    named: set[str] = set()
-    done: set[str] = set()
-    for root in prompt:
-        if root not in nodes or root in done:
-            continue
-        depth = {root: 0}
-        path = [(root, links(prompt[root]))]
-        while path:
-            node_id, remaining = path[-1]
-            step = next(remaining, None)
-            if step is None:
-                path.pop()
-                del depth[node_id]
-                done.add(node_id)
-                continue
-            source = step[1]
-            if source in depth:
-                if source not in named or node_id not in named:
-                    cycle = [id for id, _ in path[depth[source] :]][::-1]
-                    found.append([id for id in cycle if id not in named])
-                    named.update(cycle)
-            elif source in nodes and source not in done:
-                depth[source] = len(path)
-                path.append((source, links(prompt[source])))
-    return found
-
-
-def _spoiled(prompt: Prompt, outputs: list[str]) -> dict[str, list[str]]:
-    """For every node the outputs that depend on it.
-
-    Sets of outputs are integers with one bit an output, handed from consumers to sources
-    until nothing changes.
-    """
-    bits = {node_id: 1 << number for number, node_id in enumerate(outputs)}
-    stack = list(outputs)
-    while stack:
-        node_id = stack.pop()
-        for _, source, _ in links(prompt[node_id]):
-            if source in prompt and bits[node_id] | bits.get(source, 0) != bits.get(source, 0):
-                bits[source] = bits[node_id] | bits.get(source, 0)
-                stack.append(source)
-    return {
-        node_id: [outputs[n] for n in range(value.bit_length()) if value >> n & 1]
-        for node_id, value in bits.items()
-    }
 
 
 def _overall(result: Validation, outputs: list[str]) -> Problem | None:
@@ -220,13 +167,20 @@ def _broken_class(node: dict[str, Any], error: Exception) -> Problem:
     )
 
 
-def _cycle_problem(prompt: Prompt, cycle: list[str]) -> Problem:
-    ring = [*cycle, cycle[0]]
-    named = " -> ".join(describe(prompt, node_id) for node_id in ring)
+def _cycle_problem(prompt: Prompt, tangle: list[str]) -> Problem:
+    """The one problem that all nodes of a tangle share: a cycle among them, or its start."""
+    cycle = cycle_through(prompt, tangle[0], tangle)
+    more = len(cycle) - MAX_NAMED
+    named = cycle if more <= 1 else cycle[:MAX_NAMED]
+    between = [] if more <= 1 else [f"{more} more nodes"]
+    ids = [*named, *between, cycle[0]]
+    ring = [*(describe(prompt, id) for id in named), *between, describe(prompt, cycle[0])]
+    others = len(tangle) - len(cycle)
+    beside = f", {others} more on cycles with them" if others else ""
     return Problem(
         "dependency_cycle",
         "Dependency cycle detected",
-        " -> ".join(ring),
-        f"these nodes wait for one another: {named}; remove one of the links.",
-        {"cycle_nodes": cycle},
+        " -> ".join(ids),
+        f"these nodes wait for one another: {' -> '.join(ring)}{beside}; remove one of the links.",
+        {"cycle_nodes": named},
     )
