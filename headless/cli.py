@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..nodes import host as node_host
 from ..pipelines.errors import UnclipError
+from .batch.comfyui_client import Client, node_classes
 from .batch.command import add_batch
 from .console import Console
 from .events import announcer
@@ -36,7 +38,14 @@ from .options import (
 )
 from .overrides import Overrides
 from .report import failure
-from .runner import InvalidWorkflow, Outcome, demo_example_names, example_names, open_workflow
+from .runner import (
+    InvalidWorkflow,
+    Outcome,
+    demo_example_names,
+    example_names,
+    open_workflow,
+    prompt_of,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,7 +146,18 @@ def _validate(arguments: argparse.Namespace, console: Console) -> int:
 
 def _export(arguments: argparse.Namespace, console: Console) -> int:
     runner = runner_from(arguments, console)
-    prompt = runner.to_prompt(open_workflow(arguments.workflow))
+    source = open_workflow(arguments.workflow)
+    classes, titles = runner.node_classes, runner.display_names
+    if arguments.server is not None:
+        classes, titles = node_classes(Client(arguments.server).object_info())
+    with node_host.using(runner.host):
+        prompt = prompt_of(source, classes, titles)
+    unknown = sorted({str(node.get("class_type")) for node in prompt.values()} - classes.keys())
+    if unknown:
+        console.warn(
+            f"not known here: {', '.join(unknown)}; the values of these nodes are left out. "
+            "Name a ComfyUI that has them with --server, or their pack with --nodes."
+        )
     text = json.dumps(prompt, indent=2, ensure_ascii=False) + "\n"
     if arguments.output is None and arguments.json:
         console.event("prompt", prompt=prompt)
@@ -177,6 +197,9 @@ def _parser() -> argparse.ArgumentParser:
         "export", parents=shared, help="turn the editor's format into the API format"
     )
     export.add_argument("workflow", metavar="WORKFLOW", help="a file or the name of an example")
+    export.add_argument(
+        "--server", metavar="URL", help="ask a running ComfyUI what its nodes declare"
+    )
     export.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: print it")
     export.set_defaults(command=_export)
     return parser

@@ -127,11 +127,6 @@ class Runner:
             source = open_workflow(workflow)
             return prepare(source, self.node_classes, self.display_names, overrides, rng)
 
-    def to_prompt(self, source: Document) -> Prompt:
-        """The prompt of a document of either kind."""
-        with node_host.using(self.host):
-            return prompt_of(source, self.node_classes, self.display_names)
-
     def check(self, job: Job) -> Validation:
         """Every problem of a job."""
         with node_host.using(self.host):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from comfyui_server import Server
 from PIL import Image
 from unclip_graph.headless.cli import main
 
@@ -342,3 +343,25 @@ def test_quiet_prints_errors_only(unclip):
     code, out, err = unclip("run", "none.json", "--quiet")
     assert (code, out) == (2, "")
     assert err.startswith("error: there is no workflow file")
+
+
+def test_export_asks_a_server_what_foreign_nodes_declare(unclip, tmp_path):
+    class Foreign:
+        RETURN_TYPES = ("IMAGE",)
+
+        @classmethod
+        def INPUT_TYPES(cls):
+            return {"required": {"seed": ("INT", {}), "name": ("STRING", {})}}
+
+    flow = {"nodes": [{"id": 1, "type": "Foreign", "widgets_values": [7, "fixed", "x"]}]}
+    code, out, err = unclip("export", flow)
+    assert (code, json.loads(out)["1"]["inputs"]) == (0, {})
+    assert "not known here: Foreign" in err
+    server = Server(tmp_path / "server")
+    server.runner.node_classes["Foreign"] = Foreign
+    try:
+        code, out, err = unclip("export", flow, "--server", server.url)
+    finally:
+        server.close()
+    assert (code, err) == (0, "")
+    assert json.loads(out)["1"]["inputs"] == {"seed": 7, "name": "x"}

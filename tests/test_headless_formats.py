@@ -21,6 +21,7 @@ def test_the_format_is_recognised(data, kind, tmp_path):
     ("raw", "says"),
     [
         (b"{", "not JSON"),
+        (b'{"1": {"class_type": "A"}, "1": {"class_type": "B"}}', "'1' stands twice"),
         (b"", "not JSON"),
         (b"\xff\xfe\x00", "not a text file"),
         (b"[1, 2]", "not a workflow"),

@@ -53,7 +53,11 @@ def read(path: Path) -> Document:
 def parse(raw: bytes, name: str) -> Document:
     """Parse the bytes of a workflow file; ``name`` is for messages."""
     try:
-        data = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        data = json.loads(
+            raw.decode("utf-8-sig"),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_refuse_twins,
+        )
     except UnicodeDecodeError:
         raise WorkflowError(f"{name} is not a text file; a workflow is JSON in UTF-8.") from None
     except RecursionError:
@@ -136,6 +140,16 @@ def _deeper_than(data: Any, limit: int) -> bool:
 
 def _too_deep(name: str) -> WorkflowError:
     return WorkflowError(f"{name} is nested more than {MAX_DEPTH} levels deep; no workflow is.")
+
+
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are all different: of two nodes with one id, one would be lost."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name!r} stands twice in one object")
+        found[name] = value
+    return found
 
 
 def _refuse_constant(text: str) -> None:
