@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from .components import Options, read_json
+from .components import Options
 from .errors import ModelError
 from .families import family_of, is_supported
 from .original import open_checkpoint
 from .source import ModelFolder
 from .stages import StageModels
+from .weights import read_json
 
 DEMO_MODEL = "demo"
 PACKAGE_MODELS = Path(__file__).resolve().parent.parent / "models"

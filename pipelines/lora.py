@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .components import Component, tensor_shapes
+from .components import Component
 from .errors import ModelError, UnclipWarning
+from .weights import tensor_shapes
 
 if TYPE_CHECKING:
     from torch import Tensor

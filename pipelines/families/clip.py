@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from ..cache import remembered
-from ..components import Component, read_json
+from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..errors import ModelError, UnclipError, UnclipWarning
 from ..images import clip_pixels
 from ..vocabulary import unknown_words
+from ..weights import read_json
 from .prompts import PromptReader
 
 # What CLIPTextConfig means when config.json does not say.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import defaults
 from ..autoencoder import Autoencoder
-from ..components import Component, bring, read_json
+from ..components import Component, bring
 from ..drawing import Start, denoise, each, sources_of, start
 from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
 from ..errors import UnclipError, UnclipWarning
@@ -25,6 +25,7 @@ from ..randomness import noise
 from ..sampling import Noised
 from ..schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
 from ..stages import Drawing
+from ..weights import read_json
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 Condition = dict[str, Any]

@@ -18,13 +18,14 @@ import torch
 from torch import Tensor
 
 from ..autoencoder import Autoencoder
-from ..components import Component, read_json
+from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..errors import ModelError
 from ..sampling import Noised
 from ..source import ModelFolder
 from ..spaces import VIT_L
 from ..stages import Drawing, MissingStage, StageModels
+from ..weights import read_json
 from . import kandinsky22
 from .diffusion import Condition
 from .kandinsky22.decoder import KandinskyDecoder

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from .. import defaults
 from ..autoencoder import pictures_of
-from ..components import Component, bring, read_json
+from ..components import Component, bring
 from ..drawing import denoise, sources_of, start
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..errors import UnclipError
@@ -28,6 +28,7 @@ from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
+from ..weights import read_json
 from .clip import ImageEncoderTower, TextEncoderTower
 from .diffusion import Condition, DiffusionDecoder
 from .prior import TransformerPrior

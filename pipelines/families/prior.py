@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import defaults
-from ..components import Component, read_json
+from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
 from ..errors import UnclipError
 from ..progress import Progress
@@ -17,6 +17,7 @@ from ..randomness import generators as seeded
 from ..randomness import noise
 from ..sampling import begin, first_step, sample
 from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
+from ..weights import read_json
 from .clip import TextEncoderTower
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..autoencoder import Autoencoder
-from ..components import Component, read_json
+from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..errors import UnclipError
 from ..randomness import noise
@@ -24,6 +24,7 @@ from ..schedulers import make
 from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
+from ..weights import read_json
 from .clip import ImageEncoderTower, TextEncoderTower
 from .diffusion import Condition, DiffusionDecoder
 from .karlo import no_picture

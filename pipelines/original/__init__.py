@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..components import Options, tensor_shapes
+from ..components import Options
 from ..errors import ModelError
+from ..weights import tensor_shapes
 from . import configs, convert
 from .checkpoint import Checkpoint, Layout, Part
 
