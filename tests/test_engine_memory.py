@@ -231,8 +231,10 @@ def test_pictures_that_do_not_fit_are_decoded_in_strips(tiny_model, monkeypatch)
 def test_float8_halves_the_weights_and_keeps_the_picture():
     full = load_model(PACKAGE_MODELS / DEMO_MODEL, Options("cpu"))
     stored = load_model(PACKAGE_MODELS / DEMO_MODEL, Options("cpu", "float8"))
-    expected, found = (draw(one, prompt="a large red circle", steps=8) for one in (full, stored))
-    assert (found - expected).abs().mean() < 8 / 255
+    # All is stated: what a prompt leaves open, a place for instance, is up to the last bit.
+    prompt = "a large green square in the center on a black background"
+    expected, found = (draw(one, prompt=prompt, steps=8) for one in (full, stored))
+    assert (found - expected).abs().mean() < 1 / 255
     wide, narrow = (one.decoder._unet.network.size for one in (full, stored))
     assert narrow < wide / 2
     assert (
