@@ -23,7 +23,10 @@ if TYPE_CHECKING:
             "STRING",
             "What the picture should show. The demo model knows shapes, colours, sizes, positions "
             'and backgrounds: "a large red circle in the top left on a white background".',
-            {"multiline": True, "default": "a large red circle in the center on a white background"},
+            {
+                "multiline": True,
+                "default": "a large red circle in the center on a white background",
+            },
         ),
         Input(
             "separate_lines",
