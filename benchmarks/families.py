@@ -9,10 +9,12 @@ Attention counts as fused kernels compute it, without its whole matrix.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +22,7 @@ from torch import Tensor
 
 from .kandinsky22 import default_dtype, networks
 from .live import LiveBytes
-from .report import Result, print_table
+from .report import Result, print_table, write_json
 
 GB = 1e9
 Network = Callable[[], Any]
@@ -231,8 +233,14 @@ def measured(part: Part) -> tuple[int, int]:
     return weights, live.peak
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Print the sizes of networks and the needs of families."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.families", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--quick", action="store_true", help="the same; it takes seconds")
+    parser.add_argument("--json", type=Path, help="also write the results here")
+    options = parser.parse_args(argv)
     sizes = {name: measured(part) for name, part in PARTS.items()}
     results = [Result(f"{name}: weights, GB", w / GB) for name, (w, _) in sizes.items()]
     for family, stages in FAMILIES.items():
@@ -245,6 +253,8 @@ def main() -> None:
         results.append(Result(f"{family}: largest stage, GB", max(needs) / GB))
         results.append(Result(f"{family}: all weights, GB", total / GB))
     print_table(results)
+    if options.json:
+        write_json(options.json, results)
 
 
 if __name__ == "__main__":
