@@ -326,6 +326,14 @@ def test_a_value_takes_the_place_of_a_link():
     assert [row["id"] for row in changed["links"]] == [10]
 
 
+def test_ids_may_hold_a_colon():
+    flow = workflow(node("5:0", "inner", ["outside", 9]), inner(), nodes=[node("a:b", "Make", [])])
+    flow["links"][0]["origin_id"] = "5:0"
+    assigned(flow, "a:b", "seed", 3)
+    assigned(flow, "5:0:1", "seed", 3)
+    assigned(flow, "5:0:2", "size", 3)
+
+
 def test_values_of_a_group_are_written_into_it():
     nodes = [node(1, "Make", [1, "fixed", "x"]), node(2, "Grow", [2], a=None, size=None)]
     flow = group(nodes, [(0, 0, 1, 0, 1, "A")], values=[8, "randomize", "red", 9])

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..nodeclass import Declarations
 from .document import WorkflowError
-from .editor import unfolded
+from .editor import promoted_values, unfolded
 from .subgraphs import Placed, raw_definitions, used
 from .widgets import with_value
 
@@ -26,31 +26,30 @@ def assign(
         WorkflowError: the input is linked inside of a group node.
     """
     placed = unfolded(workflow, declarations)
-    target, position = _owner(placed, node_id, name)
+    target, index = _owner(placed, node_id, name)
     graph = _own_graph(workflow, placed, target)
-    node = next(n for n in graph["nodes"] if str(n["id"]) == target.rpartition(":")[2])
-    if position is None:
+    node = _find(graph, placed[target])
+    saved: Any = placed[target].data.get("widgets_values")
+    subgraph = placed[target].subgraph
+    if index is None or subgraph is None:
         declaration = declarations.get(placed[node_id].data["type"])
         assert declaration is not None, "only nodes of known classes are assigned to"
-        saved = placed[node_id].data.get("widgets_values")
         node["widgets_values"] = with_value(declaration, saved, name, value)
     else:
-        name, index = position
-        saved = node["widgets_values"]
+        name, position = subgraph.inputs[index].name, subgraph.positions[index]
         if isinstance(saved, dict):
             node["widgets_values"] = {**saved, name: value}
         else:
-            node["widgets_values"] = [*saved[:index], value, *saved[index + 1 :]]
+            node["widgets_values"] = [*saved[:position], value, *saved[position + 1 :]]
     for entry in node.get("inputs") or []:
         if entry.get("name") == name and entry.get("link") is not None:
             _disconnect(graph, entry)
 
 
-def _owner(
-    placed: Mapping[str, Placed], node_id: str, name: str
-) -> tuple[str, tuple[str, int] | None]:
-    """The node that holds the value of an input, and if it is an instance, its widget."""
-    found: tuple[str, tuple[str, int] | None] = (node_id, None)
+def _owner(placed: Mapping[str, Placed], node_id: str, name: str) -> tuple[str, int | None]:
+    """The node that holds the value of an input, and if it is an instance, its input."""
+    found: tuple[str, int | None] = (node_id, None)
+    shown = promoted_values(placed)
     current = node_id
     while (holder := placed[current].holder) is not None:
         subgraph = placed[holder].subgraph
@@ -64,12 +63,8 @@ def _owner(
         if not through:
             break
         current, name = holder, subgraph.inputs[through[0]].name
-        saved = placed[holder].data.get("widgets_values")
-        position = subgraph.positions.get(through[0])
-        if isinstance(saved, dict) and name in saved:
-            found = holder, (name, 0)
-        elif isinstance(saved, list) and position is not None and position < len(saved):
-            found = holder, (name, position)
+        if (holder, through[0]) in shown:
+            found = holder, through[0]
     return found
 
 
@@ -77,11 +72,15 @@ def _own_graph(
     workflow: dict[str, Any], placed: Mapping[str, Placed], node_id: str
 ) -> dict[str, Any]:
     """The graph that holds a node, and no other instance's nodes."""
-    graph = workflow
+    around: list[Placed] = []
+    holder = placed[node_id].holder
+    while holder is not None:
+        around.append(placed[holder])
+        holder = placed[holder].holder
     known = {entry["id"]: entry for entry in raw_definitions(workflow)}
-    path = node_id.split(":")[:-1] if placed[node_id].holder is not None else []
-    for step in path:
-        instance = next(n for n in graph["nodes"] if str(n["id"]) == step)
+    graph = workflow
+    for one in reversed(around):
+        instance = _find(graph, one)
         if instance["type"] not in known:
             raise WorkflowError(
                 f"an input of node {node_id} is set, but it is linked inside of a group node; "
@@ -94,6 +93,12 @@ def _own_graph(
             workflow["definitions"]["subgraphs"].append(inside)
         graph = inside
     return graph
+
+
+def _find(graph: Mapping[str, Any], node: Placed) -> dict[str, Any]:
+    """The node as it stands in its graph."""
+    found: dict[str, Any] = next(one for one in graph["nodes"] if one["id"] == node.data["id"])
+    return found
 
 
 def _disconnect(graph: dict[str, Any], entry: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ A file may come from anywhere, so its size and nesting are bounded before anythi
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -88,6 +89,13 @@ def document(data: Any, name: str) -> Document:
     )
 
 
+def definitions_in(graph: Mapping[str, Any]) -> list[Any]:
+    """The definitions of subgraphs that a workflow, or such a definition, holds itself."""
+    inside = graph.get("definitions")
+    found: list[Any] = (inside.get("subgraphs") if isinstance(inside, dict) else None) or []
+    return found
+
+
 def _check_api(prompt: dict[str, Any], name: str) -> None:
     for node_id, node in prompt.items():
         if not isinstance(node.get("inputs", {}), dict):
@@ -98,8 +106,7 @@ def _check_editor(workflow: dict[str, Any], name: str) -> None:
     graphs = [(workflow, name)]
     for graph, called in graphs:  # grows while it is walked: definitions may hold definitions
         _check_graph(graph, called)
-        inside = graph.get("definitions")
-        for entry in (inside.get("subgraphs") if isinstance(inside, dict) else None) or []:
+        for entry in definitions_in(graph):
             if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
                 raise WorkflowError(f"{name} defines a subgraph that has no id.")
             if not isinstance(entry.get("nodes"), list):

@@ -135,9 +135,9 @@ def _constants(
 def _fill_prefixes(placed: Mapping[str, Placed], values: Mapping[str, dict[str, Any]]) -> None:
     """Fill the patterns of file names with the date and other widgets' values."""
     now = datetime.now()
+    nodes = {node_id: node.data for node_id, node in placed.items()}
 
     def widget_text(name: str, widget: str) -> str | None:
-        nodes = {node_id: node.data for node_id, node in placed.items()}
         by_property = [id for id, n in nodes.items() if _property(n, "Node name for S&R") == name]
         by_title = [id for id, n in nodes.items() if n.get("title") == name]
         for node_id in by_property or by_title:
@@ -145,9 +145,9 @@ def _fill_prefixes(placed: Mapping[str, Placed], values: Mapping[str, dict[str, 
                 return str(values[node_id][widget])
         return None
 
-    for node_id, node in placed.items():
+    for node_id, node in nodes.items():
         prefix = values.get(node_id, {}).get("filename_prefix")
-        if node.data["type"] in FILENAME_PREFIX_CLASSES and isinstance(prefix, str):
+        if node["type"] in FILENAME_PREFIX_CLASSES and isinstance(prefix, str):
             values[node_id]["filename_prefix"] = resolve_prefix(prefix, widget_text, now)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..nodeclass import Declarations
-from .document import WorkflowError
+from .document import WorkflowError, definitions_in
 from .widgets import is_widget
 
 INPUTS_NODE = -10
@@ -122,8 +122,7 @@ def raw_definitions(workflow: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The definitions of subgraphs as saved, those inside of others behind them."""
     graphs: list[Any] = [workflow]
     for graph in graphs:  # grows while it is walked
-        inside = graph.get("definitions")
-        graphs += (inside.get("subgraphs") if isinstance(inside, dict) else None) or []
+        graphs += definitions_in(graph)
     return graphs[1:]
 
 
