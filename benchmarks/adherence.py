@@ -258,7 +258,7 @@ def diversity(run: Run) -> list[Result]:
     The peer is what four random renders of the same caption show.
     """
     print("Four pictures of a prompt that leaves position and size open")
-    scenes = named(run.scenes(Mix(), max(run.count // 16, 4)))
+    scenes = named(run.scenes(Mix(), run.count // 4))
     results = []
     prompts = [f"a {s.objects[0].colour} {s.objects[0].shape} on {s.background}" for s in scenes]
     four = [prompt for prompt in prompts for _ in range(4)]

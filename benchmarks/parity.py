@@ -158,7 +158,7 @@ MODES = {
 def cases() -> list[Any]:
     """The tests' cases, one a family and mode."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-    found: list[Any] = import_module("parity_cases").CASES
+    found: list[Any] = import_module("parity").CASES
     return found
 
 

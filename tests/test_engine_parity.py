@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from parity_cases import CASES
+from parity import CASES
 from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.randomness import generators

@@ -20,7 +20,8 @@ from diffusers import VQModel
 from torch import Tensor
 from torch.nn import functional as F
 
-from .data import SceneSource, pictures, pixels, stream, unseen
+from .data import SceneSource, drawn, in_range, pictures, pixels, stream, unseen
+from .graph import Batch
 from .loop import Evaluation, Setting
 from .scenes import CANVAS, IMAGE_SIZE
 
@@ -44,6 +45,12 @@ def autoencoder() -> Any:
         mid_block_add_attention=False,
         sample_size=IMAGE_SIZE,
     )
+
+
+def decoded(model: Any, latents: Tensor) -> Tensor:
+    """What ``decode(latents, force_not_quantize=True)`` gives, without its copy from the CPU."""
+    picture: Tensor = model.decoder(model.post_quant_conv(latents), latents)
+    return picture
 
 
 def edges(picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,12 +87,12 @@ def standardised(model: Any, picture: Tensor) -> Any:
 
 
 def crops(source: SceneSource, n: int) -> Tensor:
-    """``n`` fresh scenes cut to a square around an object [n, 3, CROP, CROP]."""
-    batch = source.scenes(n)
-    inside = source.rng.uniform(CROP / 4, 3 * CROP / 4, (n, 2))
-    centre = batch.geometry[:, 0, :2] * (IMAGE_SIZE / CANVAS)
+    """Fresh scenes cut to two squares each around an object [n, 3, CROP, CROP], in bytes."""
+    batch = source.scenes(n // 2)
+    centre = np.tile(batch.geometry[:, 0, :2] * (IMAGE_SIZE / CANVAS), (2, 1))
+    inside = source.rng.uniform(CROP / 4, 3 * CROP / 4, centre.shape)
     corner = (centre - inside).round().astype(int).clip(0, IMAGE_SIZE - CROP)
-    pairs = zip(pixels(batch), corner, strict=True)
+    pairs = zip(drawn(batch).tile(2, 1, 1, 1), corner, strict=True)
     return torch.stack([p[:, y : y + CROP, x : x + CROP] for p, (x, y) in pairs])
 
 
@@ -93,7 +100,7 @@ class AutoencoderStage:
     """Trains the autoencoder on rendered scenes, seen combinations only."""
 
     name = "movq"
-    learning_rate = 2e-3
+    learning_rate = 1e-3
     batch = 32
     ema_decay = 0.995
     crop_until = 0.65  # of the budget: a crop costs a quarter and holds most of an object
@@ -107,28 +114,38 @@ class AutoencoderStage:
         self.model.quantize.requires_grad_(False)
         self.examples = pixels(unseen(setting, 32)).to(self.device)
 
-    def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
+    def keep_latents(self) -> None:
+        """Train only what paints: what was trained on the latents stays of use."""
+        self.model.encoder.requires_grad_(False)
+        self.model.quant_conv.requires_grad_(False)
+
+    def next_batch(self, progress: float) -> Batch:
+        """Crops at first, then whole pictures [B, 3, h, w]."""
+        fresh = next(self.crops if progress < self.crop_until else self.pictures)
+        return {"picture": in_range(fresh, self.device)}
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Reconstruct one batch from slightly noisy latents."""
-        truth = next(self.crops if progress < self.crop_until else self.pictures).to(self.device)
+        truth = batch["picture"]
         latents = self.model.encode(truth).latents
         spread = latents.detach().std()
         noisy = latents + LATENT_NOISE * spread * torch.randn_like(latents)
-        guess = self.model.decode(noisy, force_not_quantize=True).sample
+        guess = decoded(self.model, noisy)
         size = 1e-3 * latents.square().mean()
         return reconstruction_loss(guess, truth) + size, {"psnr": psnr(guess, truth)}
 
     def evaluate(self, model: Any) -> Evaluation:
         """Peak signal-to-noise ratio; originals above their reconstructions."""
         truth = self.examples
-        guess = model.decode(model.encode(truth).latents, force_not_quantize=True).sample
+        guess = decoded(model, model.encode(truth).latents)
         sheet = contact_sheet(torch.cat([truth[:16], guess[:16]]), 16)
-        return Evaluation({"psnr": psnr(guess, truth)}, sheet)
+        return Evaluation({"psnr": psnr(guess, truth).item()}, sheet)
 
 
 @torch.no_grad()
-def psnr(guess: Tensor, truth: Tensor) -> float:
+def psnr(guess: Tensor, truth: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in decibels of pictures in -1..1."""
-    return float(-10 * torch.log10(F.mse_loss(guess.clamp(-1, 1), truth) / 4))
+    return -10 * torch.log10(F.mse_loss(guess.float().clamp(-1, 1), truth) / 4)
 
 
 def contact_sheet(pictures: Tensor, columns: int) -> np.ndarray:

@@ -21,8 +21,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .autoencoder import LATENT_CHANNELS, contact_sheet
-from .data import pictures, pixels, stream, unseen
+from .data import in_range, pictures, pixels, stream, unseen
 from .frozen import frozen_movq, frozen_vision, look, null_embedding
+from .graph import Batch
 from .loop import Evaluation, Setting
 from .pool import ReplayPool
 from .scenes.checker import check
@@ -104,7 +105,7 @@ class DecoderStage:
     """Trains the UNet on cached latents and embeddings of rendered scenes."""
 
     name = "decoder"
-    learning_rate = 7e-4
+    learning_rate = 8e-4
     batch = 24
     ema_decay = 0.998
 
@@ -122,17 +123,22 @@ class DecoderStage:
         self.examples = pixels(self.wanted).to(self.device)
 
     @torch.no_grad()
-    def _encode(self) -> tuple[Tensor, Tensor]:
-        picture = next(self.batches).to(self.device)
-        return self.movq.encode(picture).latents, self.vision(look(picture)).image_embeds
+    def _encode(self) -> Batch:
+        picture = in_range(next(self.batches), self.device)
+        embeds = self.vision(look(picture)).image_embeds
+        return {"latents": self.movq.encode(picture).latents, "embeds": embeds}
 
-    def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
+    def next_batch(self, progress: float) -> Batch:
+        """Latents [B, 8, 16, 16] and embeddings [B, D] of scenes."""
+        return self.pool.next()
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared error of v, with more weight on high noise, where the layout is decided."""
-        latents, embeds = self.pool.next()
+        latents, embeds = batch["latents"], batch["embeds"]
         drop = torch.rand(len(latents), 1, device=self.device) < NULL_SHARE
         embeds = torch.where(drop, self.null, embeds)
         steps = self.scheduler.config.num_train_timesteps
-        t = (steps * torch.rand(len(latents), device=self.device) ** 0.75).long()
+        t = (steps * torch.rand(len(latents), device=self.device) ** 0.9).long()
         noise = torch.randn_like(latents)
         noisy = self.scheduler.add_noise(latents, noise, t)
         target = self.scheduler.get_velocity(latents, noise, t)

@@ -55,7 +55,7 @@ def machine(options: argparse.Namespace) -> Machine:
     """On a CPU one process a core; on a GPU one with large batches, fed by the other cores."""
     if options.device == "cpu":
         return Machine("cpu", world=options.threads)
-    return Machine(options.device, workers=max(options.threads - 2, 0), scale=16)
+    return Machine(options.device, workers=max(options.threads - 2, 0), large=True)
 
 
 def scenes_of(options: argparse.Namespace) -> Mix:

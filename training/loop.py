@@ -1,4 +1,8 @@
-"""One training loop for every stage: a time budget, EMA, checkpoints, resume, progress."""
+"""One training loop for every stage: a time budget, EMA, checkpoints, resume, progress.
+
+On a GPU a whole update is recorded once and replayed (``graph.py``): these models are small,
+and Python would take longer to launch their kernels than the kernels take to run.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
@@ -6,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +22,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .curves import History, draw_curves
+from .graph import Batch, Replayed
 from .scenes import TRAINING, Mix
 from .tokenizer import CaptionEncoder
 
@@ -67,8 +72,11 @@ class Stage(Protocol):
     ema_decay: float
     model: Any
 
-    def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
-        """The loss of one fresh batch and figures to print; progress runs from 0 to 1."""
+    def next_batch(self, progress: float) -> Batch:
+        """Tensors by name, on the device; progress runs from 0 to 1."""
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch and figures to print, each of one number."""
 
     def evaluate(self, model: Any) -> Evaluation:
         """How good ``model`` is by itself, on scenes that training never sees."""
@@ -107,10 +115,13 @@ class Trainer:
         other = [p for p in self.parameters if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
             [{"params": decay, "weight_decay": 0.02}, {"params": other, "weight_decay": 0.0}],
-            lr=stage.learning_rate,
+            # A recorded update reads the rate from where it lies.
+            lr=torch.tensor(stage.learning_rate, device=self.device),
             betas=(0.9, 0.98),
-            foreach=True,
+            fused=True,
+            capturable=self.device.type == "cuda",
         )
+        self.updates: dict[object, Callable[[Batch], tuple[Tensor, dict[str, Tensor]]]] = {}
         self.ema = {k: v.detach().clone().float() for k, v in self.model.state_dict().items()}
         self.elapsed = 0.0
         self.steps = 0
@@ -130,7 +141,8 @@ class Trainer:
             return
         state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        groups = self.optimizer.state_dict()["param_groups"]  # of this machine, not of that one
+        self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
         self.ema = {k: v.to(self.device) for k, v in state["ema"].items()}
         self.elapsed, self.steps, self.samples = state["elapsed"], state["steps"], state["samples"]
 
@@ -141,7 +153,7 @@ class Trainer:
             {
                 "model": self.model.state_dict(),
                 "ema": self.ema,
-                "optimizer": self.optimizer.state_dict(),
+                "optimizer": self.optimizer.state_dict()["state"],
                 "elapsed": self.elapsed,
                 "steps": self.steps,
                 "samples": self.samples,
@@ -150,27 +162,38 @@ class Trainer:
         )
         temporary.replace(self.checkpoint)
 
-    def step(self, progress: float) -> tuple[float, dict[str, float]]:
-        """One update of model and EMA."""
+    def step(self, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """One update of the model; gives the loss and the figures to print."""
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(progress, self.stage.learning_rate)
+            group["lr"].fill_(learning_rate(progress, self.stage.learning_rate))
+        batch = self.stage.next_batch(progress)
+        shapes = tuple(values.shape for values in batch.values())
+        if self.device.type == "cuda" and shapes not in self.updates:
+            self.updates[shapes] = Replayed(self.update, batch)
+        self.steps += 1
+        self.samples += self.stage.batch * self.world
+        return self.updates.get(shapes, self.update)(batch)
+
+    def update(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss, gradients and the optimizer's step."""
         # On two CPU cores bf16 autocast measured slower than float32, also with avx512_bf16.
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss, log = self.stage.loss(progress)
+            loss, log = self.stage.loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
-        self.steps += 1
-        self.samples += self.stage.batch * self.world
-        decay = min(self.stage.ema_decay, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            for k, v in self.model.state_dict().items():
-                if v.is_floating_point():
-                    self.ema[k].lerp_(v.detach(), 1 - decay)
-                else:
-                    self.ema[k].copy_(v)
-        return loss.item(), log
+        return loss.detach(), log
+
+    @torch.no_grad()
+    def follow(self, steps: int) -> None:
+        """Let the EMA follow the model over its last ``steps`` updates."""
+        decay = min(self.stage.ema_decay, (1 + self.steps) / (10 + self.steps)) ** steps
+        for mean, now in self.followed:
+            if now.is_floating_point():
+                mean.lerp_(now, 1 - decay)
+            else:
+                mean.copy_(now)
 
     def evaluate(self) -> None:
         """Judge the averaged weights; write figures, curves and the stage's sample grid."""
@@ -207,23 +230,26 @@ class Trainer:
         """
         budget = minutes * 60
         self.resume()
+        self.followed = [(self.ema[k], v) for k, v in self.model.state_dict().items()]
         self.model.train()
         last = saved = printed = judged = time.monotonic()
         mean: float | None = None
         while self.elapsed < budget:
             for _ in range(AVERAGE_EVERY):
                 loss, log = self.step(min(1.0, self.elapsed / budget))
-                mean = loss if mean is None else 0.98 * mean + 0.02 * loss
-                now = time.monotonic()
-                self.elapsed += now - last
-                last = now
+            # Reading the loss waits for a GPU, which runs behind its launches.
+            mean = loss.item() if mean is None else 0.8 * mean + 0.2 * loss.item()
+            now = time.monotonic()
+            self.elapsed += now - last
+            last = now
+            self.follow(AVERAGE_EVERY)
             if self.world > 1:
                 self.elapsed = average(self.parameters, self.elapsed)
             if not self.leader:
                 continue
             if now - printed > PROGRESS_SECONDS:
                 printed = now
-                self.report("training", {"loss": mean or loss} | log)
+                self.report("training", {"loss": mean} | {k: v.item() for k, v in log.items()})
             if now - saved > CHECKPOINT_SECONDS:
                 saved = now
                 self.save()

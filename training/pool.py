@@ -1,40 +1,49 @@
-"""A growing pool of encoded scenes, so that frozen models run once for several uses."""
+"""A growing pool of scenes, so that rendering and frozen models run once for several uses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+
+from .graph import Batch
 
 
 class ReplayPool:
-    """Yields batches of encoded scenes; each scene is used about ``reuse`` times.
+    """Yields batches of scenes; each scene is used about ``reuse`` times.
 
-    Every ``reuse``-th batch is encoded afresh and kept, replacing the oldest once
-    ``capacity`` batches are held; the others are rows drawn at random from the pool.
+    Every ``reuse``-th batch is made afresh and kept, replacing the oldest once ``capacity``
+    batches are held; the others are rows drawn at random from the pool, or ``whole`` batches
+    where rows belong together.
     """
 
-    def __init__(self, encode: Callable[[], tuple[Tensor, ...]], capacity: int, reuse: int):
-        self.encode = encode
+    def __init__(
+        self, make: Callable[[], Batch], capacity: int, reuse: int, *, whole: bool = False
+    ):
+        self.make = make
         self.capacity = capacity
         self.reuse = reuse
+        self.whole = whole
         self.calls = 0
         self.fresh = 0
-        self.store: tuple[Tensor, ...] = ()
+        self.store: Batch = {}
 
-    def next(self) -> tuple[Tensor, ...]:
+    def next(self) -> Batch:
         """The next batch: tensors that share their first dimension."""
         self.calls += 1
         if (self.calls - 1) % self.reuse == 0:
-            batch = self.encode()
+            batch = self.make()
             if not self.store:
-                self.store = tuple(b.new_empty(self.capacity, *b.shape) for b in batch)
-            for kept, values in zip(self.store, batch, strict=True):
-                kept[self.fresh % self.capacity] = values
+                self.store = {k: v.new_empty(self.capacity, *v.shape) for k, v in batch.items()}
+            for name, values in batch.items():
+                self.store[name][self.fresh % self.capacity] = values
             self.fresh += 1
             return batch
-        size = self.store[0].shape[1]
-        batches = torch.randint(min(self.fresh, self.capacity), (size,))
-        rows = torch.randint(size, (size,))
-        return tuple(kept[batches, rows] for kept in self.store)
+        some, held = next(iter(self.store.values())), min(self.fresh, self.capacity)
+        if self.whole:
+            one = int(torch.randint(held, ()))
+            return {name: kept[one] for name, kept in self.store.items()}
+        size = some.shape[1]
+        batches = torch.randint(held, (size,), device=some.device)
+        rows = torch.randint(size, (size,), device=some.device)
+        return {name: kept[batches, rows] for name, kept in self.store.items()}

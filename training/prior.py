@@ -16,13 +16,14 @@ from diffusers import PriorTransformer, UnCLIPScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
-from .data import VISION_SIZE, SceneSource, TextBatch, pad, pixels, stream, unseen
+from .data import VISION_SIZE, SceneSource, TextBatch, drawn, in_range, pad, pixels, stream, unseen
 from .frozen import frozen_text, frozen_vision
+from .graph import Batch
 from .loop import Evaluation, Setting
 from .pool import ReplayPool
 from .scenes import english
 from .tokenizer import MAX_LENGTH
-from .towers import WIDTH
+from .towers import HEADS, WIDTH
 
 EMPTY_SHARE = 0.1
 
@@ -30,8 +31,8 @@ EMPTY_SHARE = 0.1
 def prior_transformer() -> Any:
     """The untrained prior over ``MAX_LENGTH`` text tokens and one embedding."""
     return PriorTransformer(
-        num_attention_heads=4,
-        attention_head_dim=32,
+        num_attention_heads=HEADS,
+        attention_head_dim=WIDTH // HEADS,
         num_layers=4,
         embedding_dim=WIDTH,
         num_embeddings=MAX_LENGTH,
@@ -49,9 +50,9 @@ def prior_scheduler() -> Any:
 
 
 def captioned(source: SceneSource, n: int) -> tuple[TextBatch, Tensor]:
-    """Captions and pictures of ``n`` fresh scenes."""
+    """Captions and pictures, in bytes, of ``n`` fresh scenes."""
     batch = source.scenes(n)
-    return source.text(batch, MAX_LENGTH), pixels(batch, VISION_SIZE)
+    return source.text(batch, MAX_LENGTH), drawn(batch, VISION_SIZE)
 
 
 class PriorStage:
@@ -87,21 +88,29 @@ class PriorStage:
             self.shown = self.vision(pixels(examples, VISION_SIZE).to(self.device)).image_embeds
 
     @torch.no_grad()
-    def _encode(self) -> tuple[Tensor, ...]:
+    def _encode(self) -> Batch:
         text, picture = next(self.batches)
         told = self.text(text.ids.to(self.device))
-        image = self.vision(picture.to(self.device)).image_embeds
-        return told.last_hidden_state, told.text_embeds, text.mask.to(self.device), image
+        return {
+            "states": told.last_hidden_state,
+            "text": told.text_embeds,
+            "mask": text.mask.to(self.device),
+            "image": self.vision(in_range(picture, self.device)).image_embeds,
+        }
 
-    def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
+    def next_batch(self, progress: float) -> Batch:
+        """What the text tower says of captions, and the embeddings of their pictures."""
+        return self.pool.next()
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared error of the clean, standardised embedding at a random noise level."""
-        states, text, mask, image = self.pool.next()
-        clean = (image - self.model.clip_mean) / self.model.clip_std
+        clean = (batch["image"] - self.model.clip_mean) / self.model.clip_std
         noise = torch.randn_like(clean)
         steps = self.scheduler.config.num_train_timesteps
         t = torch.randint(steps, (len(clean),), device=self.device)
         noisy = self.scheduler.add_noise(clean, noise, t)
-        guess = self.model(noisy, t, text, states, mask).predicted_image_embedding
+        told = (batch["text"], batch["states"], batch["mask"])
+        guess = self.model(noisy, t, *told).predicted_image_embedding
         return F.mse_loss(guess, clean), {}
 
     def evaluate(self, model: Any) -> Evaluation:

@@ -21,10 +21,14 @@ from .warm import start_from
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to build a stage, and its share of the whole budget."""
+    """How to build a stage, its share of the whole budget, and its batch on a GPU.
+
+    ``scale`` is how many times larger that batch is than one on a CPU.
+    """
 
     build: Callable[[Setting], Stage]
     share: float
+    scale: int = 8
 
 
 # The decoder is the bottleneck: its pictures keep improving longest.
@@ -32,19 +36,22 @@ RECIPES: dict[str, Recipe] = {
     "clip": Recipe(ClipStage, 0.20),
     "movq": Recipe(AutoencoderStage, 0.10),
     "prior": Recipe(PriorStage, 0.06),
-    "decoder": Recipe(DecoderStage, 0.64),
+    "decoder": Recipe(DecoderStage, 0.64, scale=16),
 }
 
 
 @dataclass(frozen=True)
 class Machine:
-    """How to use the machine: processes that train, threads of each, and renderers ahead."""
+    """How to use the machine: processes that train, threads of each, and renderers ahead.
+
+    A GPU is to have the ``large`` batches.
+    """
 
     device: str = "cpu"
     world: int = 1
     threads: int = 1
     workers: int = 0
-    scale: int = 1
+    large: bool = False
 
 
 def run_stage(
@@ -58,18 +65,24 @@ def run_stage(
 ) -> None:
     """Train one stage in process ``rank``; all of a machine's follow one clock.
 
-    Without a checkpoint in ``work`` it starts from the exported model in ``start``, if given.
+    Without a checkpoint in ``work`` it starts from the exported model in ``start``, if given,
+    whose latents stay what they are.
     """
     world = machine.world
     torch.set_num_threads(machine.threads)
+    torch.set_float32_matmul_precision("high")  # TF32, where a GPU runs frozen models
     encoder = CaptionEncoder(build_tokenizer(work / f"tokenizer-{rank}", mix.concepts))
     seed = int(time.time()) * world + rank
     with process_group(rank, world, work / f"meeting-{name}"):
         torch.manual_seed(0)  # the same first weights everywhere
         device = torch.device(machine.device)
-        setting = Setting(encoder, work, device, seed, mix, machine.workers, machine.scale)
-        stage = RECIPES[name].build(setting)
+        recipe = RECIPES[name]
+        scale = recipe.scale if machine.large else 1
+        setting = Setting(encoder, work, device, seed, mix, machine.workers, scale)
+        stage = recipe.build(setting)
         if start is not None:
             start_from(start, name, stage.model, encoder)
+            if isinstance(stage, AutoencoderStage):
+                stage.keep_latents()
         torch.manual_seed(seed)
         Trainer(stage, setting).run(minutes)

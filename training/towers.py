@@ -6,6 +6,10 @@ attribute, plus classification heads on the embeddings for the labels that rende
 gives for free. Contrast alone learns colour and background but hardly shape or
 position; the heads are thrown away after training. One set of heads reads both towers,
 so that an attribute points the same way in both, which text differences rely on.
+
+What a scene holds is read linearly. Which object has what ("a red circle left of a blue
+square") is read a position at a time through a hidden layer, which leaves the linear
+directions to the attributes.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import math
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,22 +30,30 @@ from transformers import (
 )
 
 from .data import (
+    ATTRIBUTES,
+    CELL_LABELS,
     LABELS,
     VISION_SIZE,
     SceneSource,
-    TextBatch,
+    cell_targets,
+    drawn,
+    in_range,
     label_targets,
     pad,
     pixels,
     stream,
     unseen,
 )
+from .graph import Batch
 from .loop import Evaluation, Setting
-from .scenes import chinese, english
+from .pool import ReplayPool
+from .scenes import POSITIONS, Mix, SceneBatch, chinese, english, visible
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
 WIDTH = 128
+HEADS = 4
 PATCH = 8
+HIDDEN = 512  # of the reader of positions
 
 
 def sincos_positions(grid: int, width: int) -> Tensor:
@@ -67,7 +80,7 @@ def text_tower(encoder: CaptionEncoder) -> CLIPTextModelWithProjection:
             intermediate_size=4 * WIDTH,
             projection_dim=WIDTH,
             num_hidden_layers=3,
-            num_attention_heads=4,
+            num_attention_heads=HEADS,
             max_position_embeddings=MAX_LENGTH,
             bos_token_id=encoder.start,
             eos_token_id=encoder.end,
@@ -84,7 +97,7 @@ def vision_tower() -> CLIPVisionModelWithProjection:
             intermediate_size=4 * WIDTH,
             projection_dim=WIDTH,
             num_hidden_layers=4,
-            num_attention_heads=4,
+            num_attention_heads=HEADS,
             image_size=VISION_SIZE,
             patch_size=PATCH,
         )
@@ -111,22 +124,56 @@ class LabelHeads(nn.Module):
         return {name: head(scaled) for name, head in self.heads.items()}
 
 
-Pairs = tuple[TextBatch, Tensor, dict[str, Tensor]]
+class CellHeads(nn.Module):
+    """Readers of what stands in each position from a unit-length embedding [B, D]."""
+
+    def __init__(self, width: int = WIDTH):
+        super().__init__()
+        self.scale = width**0.5
+        self.hidden = nn.Linear(width, HIDDEN)
+        cells = len(POSITIONS)
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(HIDDEN, cells * ATTRIBUTES[name]) for name in CELL_LABELS}
+        )
+
+    def forward(self, embedding: Tensor) -> dict[str, Tensor]:
+        """Logits [B, classes, 9] an attribute."""
+        hidden = F.gelu(self.hidden(embedding * self.scale))
+        return {
+            name: head(hidden).unflatten(1, (ATTRIBUTES[name], len(POSITIONS)))
+            for name, head in self.heads.items()
+        }
 
 
-def contrasting_pairs(source: SceneSource, n: int) -> Pairs:
-    """Captions, pictures and labels of ``n`` scenes, half of them neighbours of the others."""
+def contrasting_pairs(source: SceneSource, n: int) -> Batch:
+    """Captions, pictures and labels of ``n`` scenes, half of them neighbours of the others.
+
+    ``label NAME`` and ``cell NAME`` are the targets of the two kinds of heads.
+    """
     half = source.scenes(n // 2)
-    halves = (half, source.neighbours(half))
-    text = [source.text(part, MAX_LENGTH) for part in halves]
-    ids, mask = torch.cat([t.ids for t in text]), torch.cat([t.mask for t in text])
-    width = int(mask.sum(1).max())
-    targets = [label_targets(part) for part in halves]
-    return (
-        TextBatch(ids[:, :width], mask[:, :width]),
-        torch.cat([pixels(part, VISION_SIZE) for part in halves]),
-        {name: torch.cat([t[name] for t in targets]) for name in LABELS},
-    )
+    first, second = (_told_and_shown(source, s) for s in (half, source.neighbours(half)))
+    return {name: torch.cat([first[name], second[name]]) for name in first}
+
+
+def _told_and_shown(source: SceneSource, scenes: SceneBatch) -> Batch:
+    batch = {
+        "ids": source.text(scenes, MAX_LENGTH).ids,
+        "picture": drawn(scenes, VISION_SIZE),
+    }
+    batch |= {f"label {name}": values for name, values in label_targets(scenes).items()}
+    return batch | {f"cell {name}": values for name, values in cell_targets(scenes).items()}
+
+
+def label_loss(read: dict[str, Tensor], batch: Batch) -> Tensor:
+    """Cross-entropy of what the linear heads read, over all attributes."""
+    losses = [F.cross_entropy(read[name], batch[f"label {name}"]) for name in LABELS]
+    return torch.stack(losses).sum()
+
+
+def cell_loss(read: dict[str, Tensor], batch: Batch) -> Tensor:
+    """Cross-entropy of what is read in the positions where something stands."""
+    losses = [F.cross_entropy(read[name], batch[f"cell {name}"]) for name in CELL_LABELS]
+    return torch.stack(losses).sum()
 
 
 class ClipStage:
@@ -141,14 +188,21 @@ class ClipStage:
         self.device = setting.device
         self.batch = self.batch * setting.scale
         self.batches = stream(setting, partial(contrasting_pairs, n=self.batch))
+        self.pool = ReplayPool(self._fetch, capacity=200, reuse=3, whole=True)
         text = text_tower(setting.encoder)
         nn.init.normal_(text.text_projection.weight, std=WIDTH**-0.5)
         self.model: Any = nn.ModuleDict(
-            {"text": text, "vision": vision_tower(), "heads": LabelHeads()}
+            {
+                "text": text,
+                "vision": vision_tower(),
+                "labels": LabelHeads(),
+                "cells": CellHeads(),
+            }
         )
         self.model.register_parameter("log_scale", nn.Parameter(torch.tensor(math.log(10.0))))
         batch = unseen(setting, 256)
         self.pictures = pixels(batch, VISION_SIZE).to(self.device)
+        self.exchanged = exchanged_pairs(setting, 256)
         self.told = {
             language.__name__.split(".")[-1]: pad(
                 [setting.encoder(language.canonical(batch.scene(i))) for i in range(len(batch))],
@@ -157,33 +211,76 @@ class ClipStage:
             for language in (english, chinese)
         }
 
-    def loss(self, progress: float) -> tuple[Tensor, dict[str, float]]:
+    def next_batch(self, progress: float) -> Batch:
+        """A batch of ``contrasting_pairs``, its pictures in -1..1."""
+        batch = self.pool.next()
+        return batch | {"picture": in_range(batch["picture"], self.device)}
+
+    def _fetch(self) -> Batch:
+        fresh = next(self.batches)
+        return {name: values.to(self.device, non_blocking=True) for name, values in fresh.items()}
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Contrast between scenes and their neighbours, and labels read from both towers."""
-        text, image, targets = next(self.batches)
-        targets = {name: values.to(self.device) for name, values in targets.items()}
-        text_embeds = self.model["text"](text.ids.to(self.device)).text_embeds.float()
-        image_embeds = self.model["vision"](image.to(self.device)).image_embeds.float()
-        t, v = F.normalize(text_embeds, dim=1), F.normalize(image_embeds, dim=1)
+        text = self.model["text"](batch["ids"]).text_embeds
+        image = self.model["vision"](batch["picture"]).image_embeds
+        # The cosines of neighbours are closer than bfloat16 resolves.
+        with torch.autocast(self.device.type, enabled=False):
+            return self._compare(F.normalize(text.float()), F.normalize(image.float()), batch)
+
+    def _compare(self, t: Tensor, v: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         scale = self.model.log_scale.clamp(max=math.log(50.0)).exp()
         logits = scale * v @ t.T
         same = torch.arange(len(t), device=self.device)
         contrast = (F.cross_entropy(logits, same) + F.cross_entropy(logits.T, same)) / 2
-        seen, told = self.model["heads"](v), self.model["heads"](t)
-        image_loss = sum(F.cross_entropy(seen[name], targets[name]) for name in LABELS)
-        text_loss = sum(F.cross_entropy(told[name], targets[name]) for name in LABELS)
-        single = targets["count"][:, 0] > 0
-        log = {"contrast": contrast.item()}
+        heads, cells = self.model["labels"], self.model["cells"]
+        image_loss = label_loss(heads(v), batch) + cell_loss(cells(v), batch)
+        text_loss = label_loss(heads(t), batch) + cell_loss(cells(t), batch)
+        loss = contrast + 0.5 * image_loss + 0.25 * text_loss
+        return loss, {"contrast": contrast.detach()} | self._read(v.detach(), batch)
+
+    @torch.no_grad()
+    def _read(self, v: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """How often the heads read pictures right: single objects, and those in positions."""
+        figures = {}
+        seen, in_cells = self.model["labels"](v), self.model["cells"](v)
+        single = batch["label count"][:, 0]
         for name in ("shape", "colour", "size", "position"):
-            right = seen[name].argmax(1) == targets[name].argmax(1)
-            log[name] = right[single].float().mean().item()
-        return contrast + 0.5 * image_loss + 0.25 * text_loss, log
+            right = seen[name].argmax(1) == batch[f"label {name}"].argmax(1)
+            figures[name] = (right * single).sum() / single.sum()
+        occupied = batch["cell size"] >= 0
+        for name in ("shape", "colour"):
+            right = in_cells[name].argmax(1) == batch[f"cell {name}"]
+            figures[f"{name} in place"] = right.sum() / occupied.sum()
+        return figures
 
     def evaluate(self, model: Any) -> Evaluation:
-        """Retrieval: how often a prompt is nearest to its own among 256 pictures."""
+        """Retrieval among 256 pictures, and binding: telling exchanged attributes apart."""
         v = F.normalize(model["vision"](self.pictures).image_embeds.float(), dim=1)
         same = torch.arange(len(v), device=self.device)
         figures = {}
         for language, ids in self.told.items():
             t = F.normalize(model["text"](ids).text_embeds.float(), dim=1)
             figures[f"retrieval {language}"] = ((t @ v.T).argmax(1) == same).float().mean().item()
+        pictures, ids = self.exchanged
+        v = F.normalize(model["vision"](pictures).image_embeds.float(), dim=1)
+        t = F.normalize(model["text"](ids).text_embeds.float(), dim=1)
+        own, other = (v * t).sum(1), (v * t.roll(len(t) // 2, 0)).sum(1)
+        figures["binding"] = (own > other).float().mean().item()
         return Evaluation(figures)
+
+
+def exchanged_pairs(setting: Setting, n: int) -> tuple[Tensor, Tensor]:
+    """Pictures and prompts of scenes of two shapes, then of the same with a colour exchanged."""
+    source = SceneSource(setting.encoder, 4, Mix((0.0, 1.0)))
+    half = source.scenes(4 * n)
+    two = np.arange(2)
+    unlike = (half.shape[:, 0] != half.shape[:, 1]) & (half.colour[:, 0] != half.colour[:, 1])
+    other = half.take(np.arange(len(half)))
+    other.colour[:, two] = other.colour[:, two[::-1]]
+    rows = np.flatnonzero(unlike & visible(other))[: n // 2]
+    parts = (half.take(rows), other.take(rows))
+    prompts = [english.canonical(part.scene(i)) for part in parts for i in range(len(rows))]
+    ids = pad([setting.encoder(p) for p in prompts], setting.encoder.end, MAX_LENGTH).ids
+    pictures = torch.cat([pixels(part, VISION_SIZE) for part in parts])
+    return pictures.to(setting.device), ids.to(setting.device)
