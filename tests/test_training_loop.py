@@ -150,8 +150,8 @@ def test_pool_encodes_one_batch_in_reuse():
         calls.append(1)
         return {"values": torch.full((4, 2), float(len(calls))), "rows": torch.arange(4)}
 
-    pool = ReplayPool(encode, capacity=3, reuse=5)
-    batches = [pool.next() for _ in range(50)]
+    pool = ReplayPool(capacity=3, reuse=5)
+    batches = [pool.next(encode) for _ in range(50)]
     assert len(calls) == 10
     assert batches[-1]["values"].min() >= 8
     assert all(len(batch["values"]) == len(batch["rows"]) == 4 for batch in batches)
@@ -159,8 +159,8 @@ def test_pool_encodes_one_batch_in_reuse():
 
 def test_pool_gives_whole_batches_where_rows_belong_together():
     made = iter(range(100))
-    pool = ReplayPool(lambda: {"n": torch.full((4,), next(made))}, 3, reuse=5, whole=True)
-    batches = [pool.next()["n"] for _ in range(50)]
+    pool = ReplayPool(capacity=3, reuse=5, whole=True)
+    batches = [pool.next(lambda: {"n": torch.full((4,), next(made))})["n"] for _ in range(50)]
     assert next(made) == 10
     assert all((batch == batch[0]).all() for batch in batches)
     assert batches[-1][0] >= 7

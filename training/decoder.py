@@ -118,7 +118,7 @@ class DecoderStage:
         self.vision = frozen_vision(setting)
         self.null = null_embedding(self.vision)
         self.scheduler = decoder_scheduler()
-        self.pool = ReplayPool(self._encode, capacity=1500, reuse=6)
+        self.pool = ReplayPool(capacity=1500, reuse=6)
         self.wanted = unseen(setting, 32)
         self.examples = pixels(self.wanted).to(self.device)
 
@@ -130,7 +130,7 @@ class DecoderStage:
 
     def next_batch(self, progress: float) -> Batch:
         """Latents [B, 8, 16, 16] and embeddings [B, D] of scenes."""
-        return self.pool.next()
+        return self.pool.next(self._encode)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared error of v, with more weight on high noise, where the layout is decided."""

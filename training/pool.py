@@ -17,10 +17,7 @@ class ReplayPool:
     where rows belong together.
     """
 
-    def __init__(
-        self, make: Callable[[], Batch], capacity: int, reuse: int, *, whole: bool = False
-    ):
-        self.make = make
+    def __init__(self, capacity: int, reuse: int, *, whole: bool = False):
         self.capacity = capacity
         self.reuse = reuse
         self.whole = whole
@@ -28,11 +25,11 @@ class ReplayPool:
         self.fresh = 0
         self.store: Batch = {}
 
-    def next(self) -> Batch:
+    def next(self, make: Callable[[], Batch]) -> Batch:
         """The next batch: tensors that share their first dimension."""
         self.calls += 1
         if (self.calls - 1) % self.reuse == 0:
-            batch = self.make()
+            batch = make()
             if not self.store:
                 self.store = {k: v.new_empty(self.capacity, *v.shape) for k, v in batch.items()}
             for name, values in batch.items():

@@ -70,7 +70,7 @@ class PriorStage:
         self.text = frozen_text(setting)
         self.vision = frozen_vision(setting)
         self.scheduler = prior_scheduler()
-        self.pool = ReplayPool(self._encode, capacity=600, reuse=4)
+        self.pool = ReplayPool(capacity=600, reuse=4)
         prior: Any = prior_transformer()
         with torch.no_grad():
             typical = pixels(SceneSource(setting.encoder, 3, setting.mix).scenes(1024), VISION_SIZE)
@@ -100,7 +100,7 @@ class PriorStage:
 
     def next_batch(self, progress: float) -> Batch:
         """What the text tower says of captions, and the embeddings of their pictures."""
-        return self.pool.next()
+        return self.pool.next(self._encode)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared error of the clean, standardised embedding at a random noise level."""

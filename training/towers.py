@@ -188,7 +188,7 @@ class ClipStage:
         self.device = setting.device
         self.batch = self.batch * setting.scale
         self.batches = stream(setting, partial(contrasting_pairs, n=self.batch))
-        self.pool = ReplayPool(self._fetch, capacity=200, reuse=3, whole=True)
+        self.pool = ReplayPool(capacity=200, reuse=3, whole=True)
         text = text_tower(setting.encoder)
         nn.init.normal_(text.text_projection.weight, std=WIDTH**-0.5)
         self.model: Any = nn.ModuleDict(
@@ -213,7 +213,7 @@ class ClipStage:
 
     def next_batch(self, progress: float) -> Batch:
         """A batch of ``contrasting_pairs``, its pictures in -1..1."""
-        batch = self.pool.next()
+        batch = self.pool.next(self._fetch)
         return batch | {"picture": in_range(batch["picture"], self.device)}
 
     def _fetch(self) -> Batch:
