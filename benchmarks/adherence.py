@@ -310,6 +310,7 @@ def main(argv: list[str] | None = None) -> None:
     missed = [result.metric for result in results if result.met is False]
     print("goals missed: " + ", ".join(missed) if missed else "all goals met")
     if options.sheets:
+        options.sheets.mkdir(parents=True, exist_ok=True)
         sheet(run.right, options.sheets / "demo_right.png")
         sheet(run.wrong, options.sheets / "demo_wrong.png")
     if options.json:

@@ -68,7 +68,7 @@ def export(work: Path, folder: Path, mix: Mix = TRAINING) -> None:
         "prior_text_encoder": frozen_text(setting),
     }
     for name, model in models.items():
-        model.half().save_pretrained(folder / name, max_shard_size="12MB")
+        model.half().save_pretrained(folder / name, max_shard_size="14MB")
     for name in ("prior_image_encoder", "prior_text_encoder"):
         # Else transformers 5 would load float16 where diffusers loads float32.
         path = folder / name / "config.json"
