@@ -19,7 +19,7 @@ from .scenes.captions import caption
 from .scenes.concepts import KINDS
 from .scenes.render import render
 from .scenes.shapes import SHAPES
-from .tokenizer import CaptionEncoder
+from .tokenizer import MAX_LENGTH, CaptionEncoder
 
 # The vision tower, like any CLIP, looks at smaller pictures than the decoder makes.
 VISION_SIZE = 64
@@ -29,13 +29,15 @@ ATTRIBUTES: dict[str, int] = {
     "size": len(scenes.SIZES),
     "position": len(scenes.POSITIONS),
 }
-_EXCHANGED = 0.5  # of the neighbours of scenes with several objects
 LABELS: dict[str, int] = ATTRIBUTES | {
     "background": len(scenes.BACKGROUNDS),
     "pattern": len(scenes.PATTERNS),
     "style": len(sprites.STYLES) + 1,  # the first: nothing is drawn from art
     "count": scenes.MAX_OBJECTS,
 }
+CELL_LABELS = ("shape", "colour", "size")
+NO_LABEL = -100  # what ``cross_entropy`` passes over
+_EXCHANGED = 0.5  # of the neighbours of scenes with several objects
 
 
 @dataclass
@@ -182,6 +184,12 @@ def pad(ids: list[list[int]], end: int, length: int | None = None) -> TextBatch:
     return TextBatch(tokens, mask)
 
 
+def canonical(batch: SceneBatch, language: Any, encoder: CaptionEncoder) -> TextBatch:
+    """The prompts that state everything, in ``scenes.english`` or ``scenes.chinese``."""
+    prompts = [language.canonical(batch.scene(i)) for i in range(len(batch))]
+    return pad([encoder(prompt) for prompt in prompts], encoder.end, MAX_LENGTH)
+
+
 def drawn(batch: SceneBatch, size: int = scenes.IMAGE_SIZE) -> Tensor:
     """Rendered scenes as bytes [B, 3, size, size], which travel at a quarter of the cost."""
     picture = torch.from_numpy(render(batch, size)).mul_(255).round_().to(torch.uint8)
@@ -229,10 +237,6 @@ def label_targets(batch: SceneBatch) -> dict[str, Tensor]:
     ):
         targets[name] = torch.nn.functional.one_hot(values, LABELS[name]).float()
     return targets
-
-
-CELL_LABELS = ("shape", "colour", "size")
-NO_LABEL = -100  # what ``cross_entropy`` passes over
 
 
 def cell_targets(batch: SceneBatch) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 from torch.nn import functional as F
 
-from .autoencoder import LATENT_CHANNELS, contact_sheet
+from .autoencoder import LATENT_CHANNELS, contact_sheet, decoded
 from .data import in_range, pictures, pixels, stream, unseen
 from .frozen import frozen_movq, frozen_vision, look, null_embedding
 from .graph import Batch
@@ -152,7 +152,7 @@ class DecoderStage:
         shape = (len(embeds), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
         noise = torch.randn(shape, generator=generator).to(self.device)
         latents = sample_latents(model, embeds, self.null, noise, 15, 3.0)
-        drawn = self.movq.decode(latents, force_not_quantize=True).sample
+        drawn = decoded(self.movq, latents)
         arrays = (drawn / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
         right: dict[str, list[bool]] = {"shapes all right": [], "concepts right": []}
         for i, picture in enumerate(arrays):

@@ -189,11 +189,11 @@ class Trainer:
     def follow(self, steps: int) -> None:
         """Let the EMA follow the model over its last ``steps`` updates."""
         decay = min(self.stage.ema_decay, (1 + self.steps) / (10 + self.steps)) ** steps
-        for mean, now in self.followed:
+        for name, now in self.model.state_dict().items():
             if now.is_floating_point():
-                mean.lerp_(now, 1 - decay)
+                self.ema[name].lerp_(now, 1 - decay)
             else:
-                mean.copy_(now)
+                self.ema[name].copy_(now)
 
     def evaluate(self) -> None:
         """Judge the averaged weights; write figures, curves and the stage's sample grid."""
@@ -230,7 +230,6 @@ class Trainer:
         """
         budget = minutes * 60
         self.resume()
-        self.followed = [(self.ema[k], v) for k, v in self.model.state_dict().items()]
         self.model.train()
         last = saved = printed = judged = time.monotonic()
         mean: float | None = None

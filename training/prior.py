@@ -16,7 +16,17 @@ from diffusers import PriorTransformer, UnCLIPScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
-from .data import VISION_SIZE, SceneSource, TextBatch, drawn, in_range, pad, pixels, stream, unseen
+from .data import (
+    VISION_SIZE,
+    SceneSource,
+    TextBatch,
+    canonical,
+    drawn,
+    in_range,
+    pixels,
+    stream,
+    unseen,
+)
 from .frozen import frozen_text, frozen_vision
 from .graph import Batch
 from .loop import Evaluation, Setting
@@ -81,9 +91,7 @@ class PriorStage:
         prior.clip_std.requires_grad_(False)
         self.model = prior
         examples = unseen(setting, 128)
-        prompts = [english.canonical(examples.scene(i)) for i in range(len(examples))]
-        encoder = setting.encoder
-        self.told = pad([encoder(prompt) for prompt in prompts], encoder.end, MAX_LENGTH)
+        self.told = canonical(examples, english, setting.encoder)
         with torch.no_grad():
             self.shown = self.vision(pixels(examples, VISION_SIZE).to(self.device)).image_embeds
 

@@ -70,12 +70,13 @@ def run_stage(
     """
     world = machine.world
     torch.set_num_threads(machine.threads)
-    torch.set_float32_matmul_precision("high")  # TF32, where a GPU runs frozen models
     encoder = CaptionEncoder(build_tokenizer(work / f"tokenizer-{rank}", mix.concepts))
     seed = int(time.time()) * world + rank
     with process_group(rank, world, work / f"meeting-{name}"):
         torch.manual_seed(0)  # the same first weights everywhere
         device = torch.device(machine.device)
+        if device.type == "cuda":
+            torch.set_float32_matmul_precision("high")  # TF32 for the frozen models
         recipe = RECIPES[name]
         scale = recipe.scale if machine.large else 1
         setting = Setting(encoder, work, device, seed, mix, machine.workers, scale)

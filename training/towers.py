@@ -2,10 +2,10 @@
 
 The loss is CLIP's symmetric cross-entropy over the batch (Radford et al. 2021,
 https://arxiv.org/abs/2103.00020) with a neighbour of every scene that differs in one
-attribute, plus classification heads on the embeddings for the labels that rendering
-gives for free. Contrast alone learns colour and background but hardly shape or
-position; the heads are thrown away after training. One set of heads reads both towers,
-so that an attribute points the same way in both, which text differences rely on.
+attribute or in who has it, plus classification heads on the embeddings for the labels
+that rendering gives for free. Contrast alone learns colour and background but hardly
+shape or position; the heads are thrown away after training. One set of heads reads both
+towers, so that an attribute points the same way in both, which text differences rely on.
 
 What a scene holds is read linearly. Which object has what ("a red circle left of a blue
 square") is read a position at a time through a hidden layer, which leaves the linear
@@ -35,11 +35,11 @@ from .data import (
     LABELS,
     VISION_SIZE,
     SceneSource,
+    canonical,
     cell_targets,
     drawn,
     in_range,
     label_targets,
-    pad,
     pixels,
     stream,
     unseen,
@@ -176,6 +176,22 @@ def cell_loss(read: dict[str, Tensor], batch: Batch) -> Tensor:
     return torch.stack(losses).sum()
 
 
+def read_right(
+    seen: dict[str, Tensor], placed: dict[str, Tensor], batch: Batch
+) -> dict[str, Tensor]:
+    """How often the heads read pictures right: single objects, and those in positions."""
+    figures = {}
+    single = batch["label count"][:, 0]
+    for name in ATTRIBUTES:
+        right = seen[name].argmax(1) == batch[f"label {name}"].argmax(1)
+        figures[name] = (right * single).sum() / single.sum()
+    occupied = (batch["cell size"] >= 0).sum()
+    for name in ("shape", "colour"):
+        right = placed[name].argmax(1) == batch[f"cell {name}"]
+        figures[f"{name} in place"] = right.sum() / occupied
+    return figures
+
+
 class ClipStage:
     """Trains both towers on the fly-rendered scenes."""
 
@@ -204,10 +220,9 @@ class ClipStage:
         self.pictures = pixels(batch, VISION_SIZE).to(self.device)
         self.exchanged = exchanged_pairs(setting, 256)
         self.told = {
-            language.__name__.split(".")[-1]: pad(
-                [setting.encoder(language.canonical(batch.scene(i))) for i in range(len(batch))],
-                setting.encoder.end,
-            ).ids.to(self.device)
+            language.__name__.split(".")[-1]: canonical(batch, language, setting.encoder).ids.to(
+                self.device
+            )
             for language in (english, chinese)
         }
 
@@ -233,26 +248,12 @@ class ClipStage:
         logits = scale * v @ t.T
         same = torch.arange(len(t), device=self.device)
         contrast = (F.cross_entropy(logits, same) + F.cross_entropy(logits.T, same)) / 2
-        heads, cells = self.model["labels"], self.model["cells"]
-        image_loss = label_loss(heads(v), batch) + cell_loss(cells(v), batch)
-        text_loss = label_loss(heads(t), batch) + cell_loss(cells(t), batch)
+        labels, cells = self.model["labels"], self.model["cells"]
+        seen, placed = labels(v), cells(v)
+        image_loss = label_loss(seen, batch) + cell_loss(placed, batch)
+        text_loss = label_loss(labels(t), batch) + cell_loss(cells(t), batch)
         loss = contrast + 0.5 * image_loss + 0.25 * text_loss
-        return loss, {"contrast": contrast.detach()} | self._read(v.detach(), batch)
-
-    @torch.no_grad()
-    def _read(self, v: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """How often the heads read pictures right: single objects, and those in positions."""
-        figures = {}
-        seen, in_cells = self.model["labels"](v), self.model["cells"](v)
-        single = batch["label count"][:, 0]
-        for name in ("shape", "colour", "size", "position"):
-            right = seen[name].argmax(1) == batch[f"label {name}"].argmax(1)
-            figures[name] = (right * single).sum() / single.sum()
-        occupied = batch["cell size"] >= 0
-        for name in ("shape", "colour"):
-            right = in_cells[name].argmax(1) == batch[f"cell {name}"]
-            figures[f"{name} in place"] = right.sum() / occupied.sum()
-        return figures
+        return loss, {"contrast": contrast.detach()} | read_right(seen, placed, batch)
 
     def evaluate(self, model: Any) -> Evaluation:
         """Retrieval among 256 pictures, and binding: telling exchanged attributes apart."""
@@ -280,7 +281,6 @@ def exchanged_pairs(setting: Setting, n: int) -> tuple[Tensor, Tensor]:
     other.colour[:, two] = other.colour[:, two[::-1]]
     rows = np.flatnonzero(unlike & visible(other))[: n // 2]
     parts = (half.take(rows), other.take(rows))
-    prompts = [english.canonical(part.scene(i)) for part in parts for i in range(len(rows))]
-    ids = pad([setting.encoder(p) for p in prompts], setting.encoder.end, MAX_LENGTH).ids
+    ids = torch.cat([canonical(part, english, setting.encoder).ids for part in parts])
     pictures = torch.cat([pixels(part, VISION_SIZE) for part in parts])
     return pictures.to(setting.device), ids.to(setting.device)

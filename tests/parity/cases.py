@@ -104,4 +104,23 @@ def apart(ours: Tensor, theirs: Any) -> float:
     return float((ours - theirs).abs().max())
 
 
+def kandinsky_decoders_apart(
+    pipeline: Any, model: Any, count: int, theirs: dict[str, Any], ours: dict[str, Any]
+) -> float:
+    """One call of a Kandinsky decoder pipeline against one of ours, from random embeddings."""
+    image, null = embeds(model.decoder.space, count)
+    expected = pipeline(
+        image_embeds=image.vectors,
+        negative_image_embeds=null.vectors,
+        height=16,
+        width=16,
+        num_inference_steps=STEPS,
+        generator=generators(3, count),
+        output_type="np",
+        **theirs,
+    ).images
+    found = model.decoder.decode(image, null, steps=STEPS, generators=generators(3, count), **ours)
+    return apart(found, expected)
+
+
 PROMPTS = (["red"], ["red", "a blue star"])

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import tiny_families
 import torch
 from unclip_graph.pipelines.images import to_pil
 from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.randomness import generators
 
-from .cases import CPU, PROMPTS, STEPS, apart, case, embeds, folder, pictures, reference, stages
+from .cases import (
+    CPU,
+    PROMPTS,
+    STEPS,
+    apart,
+    case,
+    folder,
+    kandinsky_decoders_apart,
+    pictures,
+    reference,
+    stages,
+)
 
 
 @case("Kandinsky 2.1", "text to image", "KandinskyPriorPipeline, KandinskyPipeline")
@@ -43,105 +56,61 @@ def _kandinsky21() -> float:
     return worst
 
 
+def kandinsky21_mode(
+    path: Path, pipeline: str, prompts: list[str], theirs: dict, ours: dict
+) -> float:
+    """One mode of the decoder, which reads the prompt too."""
+    model = load_model(path, CPU)
+    told = {"text": model.text_encoder.encode(prompts), "guidance_scale": 4.0}
+    if "negative_prompt" in theirs:
+        told["negative_text"] = model.text_encoder.encode(theirs["negative_prompt"])
+    return kandinsky_decoders_apart(
+        tiny_families.kandinsky21_pipeline(pipeline, path),
+        model,
+        len(prompts),
+        {"prompt": prompts, "guidance_scale": 4.0} | theirs,
+        told | ours,
+    )
+
+
 @case("Kandinsky 2.1", "negative prompt", "KandinskyPipeline")
 def _kandinsky21_negative() -> float:
-    path, worst = folder("kandinsky21"), 0.0
-    pipeline = tiny_families.kandinsky21_pipeline("KandinskyPipeline", path)
-    model = stages("kandinsky21")
-    for prompts in PROMPTS:
-        count = len(prompts)
-        image, null = embeds(model.decoder.space, count)
-        drawn = pipeline(
+    return max(
+        kandinsky21_mode(
+            folder("kandinsky21"),
+            "KandinskyPipeline",
             prompts,
-            negative_prompt=["green"] * count,
-            image_embeds=image.vectors,
-            negative_image_embeds=null.vectors,
-            height=16,
-            width=16,
-            num_inference_steps=STEPS,
-            guidance_scale=4.0,
-            generator=generators(4, count),
-            output_type="np",
-        ).images
-        found = model.decoder.decode(
-            image,
-            null,
-            text=model.text_encoder.encode(prompts),
-            negative_text=model.text_encoder.encode(["green"] * count),
-            steps=STEPS,
-            guidance_scale=4.0,
-            generators=generators(4, count),
+            {"negative_prompt": ["green"] * len(prompts)},
+            {},
         )
-        worst = max(worst, apart(found, drawn))
-    return worst
+        for prompts in PROMPTS
+    )
 
 
 @case("Kandinsky 2.1", "image to image", "KandinskyImg2ImgPipeline")
 def _kandinsky21_from_picture() -> float:
-    path, worst = folder("kandinsky21"), 0.0
-    pipeline = tiny_families.kandinsky21_pipeline("KandinskyImg2ImgPipeline", path)
-    model = load_model(path, CPU)
-    for prompts in PROMPTS:
-        count = len(prompts)
-        for strength in (0.5, 1.0):
-            image, null = embeds(model.decoder.space, count)
-            drawn = pipeline(
-                prompts,
-                image=to_pil(pictures(count)),
-                image_embeds=image.vectors,
-                negative_image_embeds=null.vectors,
-                strength=strength,
-                height=16,
-                width=16,
-                num_inference_steps=STEPS,
-                guidance_scale=4.0,
-                generator=generators(4, count),
-                output_type="np",
-            ).images
-            found = model.decoder.decode(
-                image,
-                null,
-                text=model.text_encoder.encode(prompts),
-                init_image=pictures(count),
-                strength=strength,
-                steps=STEPS,
-                guidance_scale=4.0,
-                generators=generators(4, count),
-            )
-            worst = max(worst, apart(found, drawn))
-    return worst
+    return max(
+        kandinsky21_mode(
+            folder("kandinsky21"),
+            "KandinskyImg2ImgPipeline",
+            prompts,
+            {"image": to_pil(pictures(len(prompts))), "strength": strength},
+            {"init_image": pictures(len(prompts)), "strength": strength},
+        )
+        for prompts in PROMPTS
+        for strength in (0.5, 1.0)
+    )
 
 
 @case("Kandinsky 2.1", "inpainting", "KandinskyInpaintPipeline")
 def _kandinsky21_within_a_mask() -> float:
-    path = folder("kandinsky21").with_name("tiny-2-1-inpaint")
-    model = load_model(path, CPU)
-    image, null = embeds(model.decoder.space, 1)
     mask = torch.zeros(1, 16, 16)
     mask[:, 4:10, 6:12] = 1
     (start,), (white,) = to_pil(pictures(1)), to_pil(mask[..., None])
-    drawn = tiny_families.kandinsky21_pipeline("KandinskyInpaintPipeline", path)(
+    return kandinsky21_mode(
+        folder("kandinsky21").with_name("tiny-2-1-inpaint"),
+        "KandinskyInpaintPipeline",
         ["red"],
-        image=start,
-        mask_image=white,
-        image_embeds=image.vectors,
-        negative_image_embeds=null.vectors,
-        height=16,
-        width=16,
-        num_inference_steps=STEPS,
-        guidance_scale=4.0,
-        generator=generators(4, 1),
-        output_type="np",
-    ).images
-    found = model.decoder.decode(
-        image,
-        null,
-        text=model.text_encoder.encode(["red"]),
-        init_image=pictures(1),
-        mask=mask,
-        strength=1.0,
-        steps=STEPS,
-        guidance_scale=4.0,
-        generators=generators(4, 1),
+        {"image": start, "mask_image": white},
+        {"init_image": pictures(1), "mask": mask, "strength": 1.0},
     )
-    return apart(found, drawn)

@@ -6,7 +6,18 @@ import torch
 from unclip_graph.pipelines.images import to_pil
 from unclip_graph.pipelines.randomness import generators
 
-from .cases import PROMPTS, STEPS, apart, case, embeds, folder, pictures, reference, stages
+from .cases import (
+    PROMPTS,
+    STEPS,
+    apart,
+    case,
+    embeds,
+    folder,
+    kandinsky_decoders_apart,
+    pictures,
+    reference,
+    stages,
+)
 
 
 def kandinsky22_from_text(negative: bool) -> float:
@@ -57,22 +68,11 @@ def _negative() -> float:
 
 
 def kandinsky22_mode(name: str, pipeline: str, count: int, theirs: dict, ours: dict) -> float:
-    """One call of a decoder pipeline against one of ours."""
-    model = stages(name)
-    image, null = embeds(model.decoder.space, count)
-    expected = reference(pipeline, folder(name))(
-        image_embeds=image.vectors,
-        negative_image_embeds=null.vectors,
-        height=16,
-        width=16,
-        num_inference_steps=STEPS,
-        guidance_scale=3.0,
-        generator=generators(3, count),
-        output_type="np",
-        **theirs,
-    ).images
-    settings = {"steps": STEPS, "guidance_scale": 3.0, "generators": generators(3, count)}
-    return apart(model.decoder.decode(image, null, **settings, **ours), expected)
+    """One mode of the decoder."""
+    guidance = {"guidance_scale": 3.0}
+    return kandinsky_decoders_apart(
+        reference(pipeline, folder(name)), stages(name), count, guidance | theirs, guidance | ours
+    )
 
 
 @case("Kandinsky 2.2", "image to image", "KandinskyV22Img2ImgPipeline")
