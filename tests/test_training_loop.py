@@ -256,3 +256,18 @@ def test_training_goes_on_from_an_exported_model(work, tmp_path):
     )
     name = "vision.visual_projection.weight"
     torch.testing.assert_close(stage.model.state_dict()[name], trained[name], atol=1e-3, rtol=0)
+
+
+def test_towers_that_go_on_are_held_where_single_objects_were(encoder, tmp_path):
+    stage = stages.ClipStage(loop.Setting(encoder, tmp_path, torch.device("cpu")))
+    batch = stage.next_batch(0.0)
+    assert "drift" not in stage.loss(batch)[1]
+    stage.keep_space()
+    still, figures = stage.loss(batch)
+    assert figures["drift"].item() == pytest.approx(0, abs=1e-6)
+    with torch.no_grad():
+        stage.model["vision"].visual_projection.weight.mul_(-1)  # contrast alone would not mind
+        stage.model["text"].text_projection.weight.mul_(-1)
+    turned, figures = stage.loss(batch)
+    assert figures["drift"].item() > 1
+    assert turned > still

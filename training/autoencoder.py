@@ -103,6 +103,7 @@ class AutoencoderStage:
     learning_rate = 1e-3
     batch = 32
     ema_decay = 0.995
+    bf16 = False
     crop_until = 0.65  # of the budget: a crop costs a quarter and holds most of an object
 
     def __init__(self, setting: Setting):

@@ -140,7 +140,7 @@ class SceneSource:
         return pad([self.encoder(text) for text in texts], self.encoder.end, length)
 
 
-Batch = TypeVar("Batch")
+Made = TypeVar("Made")
 
 
 class _Endless(IterableDataset[Any]):
@@ -158,8 +158,8 @@ class _Endless(IterableDataset[Any]):
 
 
 def stream(
-    setting: Setting, make: Callable[[SceneSource], Batch], empty: float = 0.0
-) -> Iterator[Batch]:
+    setting: Setting, make: Callable[[SceneSource], Made], empty: float = 0.0
+) -> Iterator[Made]:
     """An endless stream of batches, drawn ahead by ``setting.workers`` processes if any."""
     ahead = 4 if setting.workers else None
     return iter(

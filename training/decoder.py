@@ -108,6 +108,7 @@ class DecoderStage:
     learning_rate = 8e-4
     batch = 24
     ema_decay = 0.998
+    bf16 = True
 
     def __init__(self, setting: Setting):
         self.device = setting.device
@@ -118,7 +119,7 @@ class DecoderStage:
         self.vision = frozen_vision(setting)
         self.null = null_embedding(self.vision)
         self.scheduler = decoder_scheduler()
-        self.pool = ReplayPool(capacity=1500, reuse=6)
+        self.pool = ReplayPool(capacity=3000, reuse=12)
         self.wanted = unseen(setting, 32)
         self.examples = pixels(self.wanted).to(self.device)
 
@@ -133,12 +134,12 @@ class DecoderStage:
         return self.pool.next(self._encode)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Squared error of v, with more weight on high noise, where the layout is decided."""
+        """Squared error of v, most often at high noise, which decides what is seen and where."""
         latents, embeds = batch["latents"], batch["embeds"]
         drop = torch.rand(len(latents), 1, device=self.device) < NULL_SHARE
         embeds = torch.where(drop, self.null, embeds)
         steps = self.scheduler.config.num_train_timesteps
-        t = (steps * torch.rand(len(latents), device=self.device) ** 0.9).long()
+        t = (steps * torch.rand(len(latents), device=self.device) ** 0.6).long()
         noise = torch.randn_like(latents)
         noisy = self.scheduler.add_noise(latents, noise, t)
         target = self.scheduler.get_velocity(latents, noise, t)

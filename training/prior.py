@@ -72,6 +72,7 @@ class PriorStage:
     learning_rate = 1e-3
     batch = 64
     ema_decay = 0.998
+    bf16 = True
 
     def __init__(self, setting: Setting):
         self.device = setting.device

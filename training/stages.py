@@ -85,5 +85,7 @@ def run_stage(
             start_from(start, name, stage.model, encoder)
             if isinstance(stage, AutoencoderStage):
                 stage.keep_latents()
+            if isinstance(stage, ClipStage):
+                stage.keep_space()
         torch.manual_seed(seed)
         Trainer(stage, setting).run(minutes)

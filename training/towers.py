@@ -14,7 +14,9 @@ directions to the attributes.
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -54,6 +56,8 @@ WIDTH = 128
 HEADS = 4
 PATCH = 8
 HIDDEN = 512  # of the reader of positions
+ANCHOR = 3.0  # the weight of staying where a former model was
+COUNTS = (0.45, 0.35, 0.1, 0.1)  # who has what is learned from scenes of several objects
 
 
 def sincos_positions(grid: int, width: int) -> Tensor:
@@ -199,10 +203,12 @@ class ClipStage:
     learning_rate = 1.2e-3
     batch = 64
     ema_decay = 0.995
+    bf16 = True
 
     def __init__(self, setting: Setting):
         self.device = setting.device
         self.batch = self.batch * setting.scale
+        setting = replace(setting, mix=replace(setting.mix, counts=COUNTS))
         self.batches = stream(setting, partial(contrasting_pairs, n=self.batch))
         self.pool = ReplayPool(capacity=200, reuse=3, whole=True)
         text = text_tower(setting.encoder)
@@ -215,6 +221,7 @@ class ClipStage:
                 "cells": CellHeads(),
             }
         )
+        self.anchor: Any = None
         self.model.register_parameter("log_scale", nn.Parameter(torch.tensor(math.log(10.0))))
         batch = unseen(setting, 256)
         self.pictures = pixels(batch, VISION_SIZE).to(self.device)
@@ -225,6 +232,10 @@ class ClipStage:
             )
             for language in (english, chinese)
         }
+
+    def keep_space(self) -> None:
+        """Hold embeddings of single objects where they are: priors and decoders know them."""
+        self.anchor = copy.deepcopy(self.model["vision"]).requires_grad_(False).to(self.device)
 
     def next_batch(self, progress: float) -> Batch:
         """A batch of ``contrasting_pairs``, its pictures in -1..1."""
@@ -241,7 +252,22 @@ class ClipStage:
         image = self.model["vision"](batch["picture"]).image_embeds
         # The cosines of neighbours are closer than bfloat16 resolves.
         with torch.autocast(self.device.type, enabled=False):
-            return self._compare(F.normalize(text.float()), F.normalize(image.float()), batch)
+            loss, figures = self._compare(
+                F.normalize(text.float()), F.normalize(image.float()), batch
+            )
+            if self.anchor is not None:
+                figures["drift"] = drift = self._drift(image.float(), batch)
+                loss = loss + ANCHOR * drift
+        return loss, {name: figure.detach() for name, figure in figures.items()}
+
+    def _drift(self, image: Tensor, batch: Batch) -> Tensor:
+        """Mean squared distance from the first model's, over the variance, of single objects."""
+        with torch.no_grad():
+            first = self.anchor(batch["picture"]).image_embeds
+        single = batch["label count"][:, 0]
+        distance = (image - first).square().mean(1) / first.var(0).mean()
+        drift: Tensor = (distance * single).sum() / single.sum()
+        return drift
 
     def _compare(self, t: Tensor, v: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         scale = self.model.log_scale.clamp(max=math.log(50.0)).exp()
@@ -253,7 +279,7 @@ class ClipStage:
         image_loss = label_loss(seen, batch) + cell_loss(placed, batch)
         text_loss = label_loss(labels(t), batch) + cell_loss(cells(t), batch)
         loss = contrast + 0.5 * image_loss + 0.25 * text_loss
-        return loss, {"contrast": contrast.detach()} | read_right(seen, placed, batch)
+        return loss, {"contrast": contrast} | read_right(seen, placed, batch)
 
     def evaluate(self, model: Any) -> Evaluation:
         """Retrieval among 256 pictures, and binding: telling exchanged attributes apart."""

@@ -186,7 +186,7 @@ class Mix:
     unseen: bool = False
 
 
-TRAINING = Mix((0.6, 0.2, 0.1, 0.1), 100, 0.55, 0.12)
+TRAINING = Mix((0.6, 0.2, 0.1, 0.1), 100, 0.65, 0.12)
 
 
 def place(size: Ints, position: Ints, rng: np.random.Generator) -> Array:
