@@ -115,7 +115,7 @@ class AutoencoderStage:
         self.model.quantize.requires_grad_(False)
         self.examples = pixels(unseen(setting, 32)).to(self.device)
 
-    def keep_latents(self) -> None:
+    def keep_space(self) -> None:
         """Train only what paints: what was trained on the latents stays of use."""
         self.model.encoder.requires_grad_(False)
         self.model.quant_conv.requires_grad_(False)

@@ -84,9 +84,16 @@ class Stage(Protocol):
         """How good ``model`` is by itself, on scenes that training never sees."""
 
 
-def _cpu_multiplies_in_bf16() -> bool:
-    known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # only newer PyTorch tells
-    return known is not None and bool(known())
+@contextlib.contextmanager
+def precision(device: torch.device, bf16: bool) -> Iterator[None]:
+    """bfloat16 on a GPU and, for stages with ``bf16``, on a CPU that multiplies in it."""
+    told = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # only newer PyTorch tells
+    cpu = device.type == "cpu" and bf16 and told is not None and told()
+    # PyTorch's flash attention for CPUs is slow in bfloat16.
+    written_out = sdpa_kernel(SDPBackend.MATH) if cpu else contextlib.nullcontext()
+    reduced = cpu or device.type == "cuda"
+    with torch.autocast(device.type, torch.bfloat16, enabled=reduced), written_out:
+        yield
 
 
 def learning_rate(progress: float, peak: float, warm_up: float = 0.03) -> float:
@@ -142,17 +149,6 @@ class Trainer:
         """Where the stage's state lives."""
         return checkpoint_path(self.work, self.stage.name)
 
-    @property
-    def precision(self) -> contextlib.ExitStack:
-        """bfloat16 where it is faster than float32: on a GPU, and on CPUs that multiply in it."""
-        cuda = self.device.type == "cuda"
-        reduced = cuda or (self.stage.bf16 and _cpu_multiplies_in_bf16())
-        contexts = contextlib.ExitStack()
-        contexts.enter_context(torch.autocast(self.device.type, torch.bfloat16, enabled=reduced))
-        if reduced and not cuda:  # PyTorch's flash attention for CPUs is slow in bfloat16
-            contexts.enter_context(sdpa_kernel(SDPBackend.MATH))
-        return contexts
-
     def resume(self) -> None:
         """Continue from the checkpoint, if there is one."""
         if not self.checkpoint.is_file():
@@ -194,10 +190,10 @@ class Trainer:
 
     def update(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss, gradients and the optimizer's step."""
-        with self.precision:
+        with precision(self.device, self.stage.bf16):
             loss, log = self.stage.loss(batch)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         return loss.detach(), log

@@ -66,7 +66,7 @@ def run_stage(
     """Train one stage in process ``rank``; all of a machine's follow one clock.
 
     Without a checkpoint in ``work`` it starts from the exported model in ``start``, if given,
-    whose latents stay what they are.
+    whose latents and embeddings of single objects stay where they are.
     """
     world = machine.world
     torch.set_num_threads(machine.threads)
@@ -83,9 +83,7 @@ def run_stage(
         stage = recipe.build(setting)
         if start is not None:
             start_from(start, name, stage.model, encoder)
-            if isinstance(stage, AutoencoderStage):
-                stage.keep_latents()
-            if isinstance(stage, ClipStage):
-                stage.keep_space()
+            if isinstance(stage, (ClipStage, AutoencoderStage)):
+                stage.keep_space()  # later stages know it
         torch.manual_seed(seed)
         Trainer(stage, setting).run(minutes)
