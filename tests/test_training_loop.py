@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from unclip_graph.pipelines.vocabulary import unknown_words
+from unclip_graph.pipelines.encode.vocabulary import unknown_words
 from unclip_graph.training import loop, stages
 from unclip_graph.training.autoencoder import autoencoder, standardised
 from unclip_graph.training.curves import History

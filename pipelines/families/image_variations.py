@@ -12,10 +12,10 @@ import torch
 
 from ..autoencoder import Autoencoder
 from ..embeddings import ImageEmbedding
+from ..encode.clip import ImageEncoderTower
 from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
-from .clip import ImageEncoderTower
 from .diffusion import Condition, DiffusionDecoder
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from ..autoencoder import Autoencoder
 from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
+from ..encode.prompts import PromptReader
 from ..errors import ModelError
 from ..sampling import Noised
 from ..source import ModelFolder
@@ -29,7 +30,6 @@ from ..weights import read_json
 from . import kandinsky22
 from .diffusion import Condition
 from .kandinsky22.decoder import KandinskyDecoder
-from .prompts import PromptReader
 
 PRIOR_PIPELINE = "KandinskyPriorPipeline"
 TOKENS = 77

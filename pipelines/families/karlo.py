@@ -21,6 +21,7 @@ from ..autoencoder import pictures_of
 from ..components import Component, bring
 from ..drawing import denoise, sources_of, start
 from ..embeddings import EmbeddingSpace, ImageEmbedding
+from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
 from ..images import resized, to_pil
 from ..progress import Progress
@@ -29,7 +30,6 @@ from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from ..weights import read_json
-from .clip import ImageEncoderTower, TextEncoderTower
 from .diffusion import Condition, DiffusionDecoder
 from .prior import TransformerPrior
 

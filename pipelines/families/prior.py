@@ -11,6 +11,7 @@ from torch import Tensor
 from .. import defaults
 from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
+from ..encode.clip import TextEncoderTower
 from ..errors import UnclipError
 from ..progress import Progress
 from ..randomness import generators as seeded
@@ -18,7 +19,6 @@ from ..randomness import noise
 from ..sampling import begin, first_step, sample
 from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..weights import read_json
-from .clip import TextEncoderTower
 
 
 class TransformerPrior:

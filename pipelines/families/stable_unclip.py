@@ -18,6 +18,7 @@ from torch import Tensor
 from ..autoencoder import Autoencoder
 from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding
+from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
 from ..randomness import noise
 from ..schedulers import make
@@ -25,7 +26,6 @@ from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from ..weights import read_json
-from .clip import ImageEncoderTower, TextEncoderTower
 from .diffusion import Condition, DiffusionDecoder
 from .karlo import no_picture
 from .prior import TransformerPrior

@@ -17,10 +17,10 @@ from typing import Any
 from ...autoencoder import Autoencoder
 from ...components import Component
 from ...embeddings import EmbeddingSpace
+from ...encode.clip import ImageEncoderTower, TextEncoderTower
 from ...source import ModelFolder
 from ...spaces import VIT_BIGG, space_of
 from ...stages import MissingStage, StageModels
-from ..clip import ImageEncoderTower, TextEncoderTower
 from ..prior import TransformerPrior
 from .decoder import KandinskyDecoder
 

@@ -18,9 +18,9 @@ from ...autoencoder import Autoencoder
 from ...components import Component
 from ...drawing import Start, each
 from ...embeddings import EmbeddingSpace, ImageEmbedding
+from ...encode.clip import ImageEncoderTower
 from ...errors import UnclipError
 from ...stages import Drawing, MissingStage
-from ..clip import ImageEncoderTower
 from ..diffusion import Condition, DiffusionDecoder, Predict
 
 # Pixels of a depth map to a latent: the UNet's own convolutions halve it three times.

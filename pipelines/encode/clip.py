@@ -16,9 +16,9 @@ from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..errors import ModelError, UnclipError, UnclipWarning
 from ..images import clip_pixels
-from ..vocabulary import unknown_words
 from ..weights import read_json
 from .prompts import PromptReader
+from .vocabulary import unknown_words
 
 # What CLIPTextConfig means when config.json does not say.
 CLIP_POSITIONS = 77

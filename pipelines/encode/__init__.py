@@ -1,0 +1,1 @@
+"""Text and image towers: prompts and pictures become embeddings, z_t and z_0."""
