@@ -24,6 +24,7 @@ from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
 from ..images import resized, to_pil
+from ..prior.diffusion import TransformerPrior
 from ..progress import Progress
 from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..source import ModelFolder
@@ -31,7 +32,6 @@ from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from ..weights import read_json
 from .diffusion import Condition, DiffusionDecoder
-from .prior import TransformerPrior
 
 NULL = "null"
 

@@ -20,6 +20,7 @@ from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
+from ..prior.diffusion import TransformerPrior
 from ..randomness import noise
 from ..schedulers import make
 from ..source import ModelFolder
@@ -28,7 +29,6 @@ from ..stages import Drawing, MissingStage, StageModels
 from ..weights import read_json
 from .diffusion import Condition, DiffusionDecoder
 from .karlo import no_picture
-from .prior import TransformerPrior
 
 
 def build(model: ModelFolder) -> StageModels:

@@ -18,10 +18,10 @@ from ...autoencoder import Autoencoder
 from ...components import Component
 from ...embeddings import EmbeddingSpace
 from ...encode.clip import ImageEncoderTower, TextEncoderTower
+from ...prior.diffusion import TransformerPrior
 from ...source import ModelFolder
 from ...spaces import VIT_BIGG, space_of
 from ...stages import MissingStage, StageModels
-from ..prior import TransformerPrior
 from .decoder import KandinskyDecoder
 
 # kandinsky-2-2-decoder, -decoder-inpaint and -controlnet-depth have one prior.
