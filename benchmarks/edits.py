@@ -22,11 +22,11 @@ import torch
 from torch import Tensor
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines import defaults
+from unclip_graph.pipelines.decode.inversion import psnr
 from unclip_graph.pipelines.editing.blend import interpolate
 from unclip_graph.pipelines.editing.rerank import sample_best
 from unclip_graph.pipelines.editing.text_diff import prior_means, text_diff
 from unclip_graph.pipelines.embeddings import ImageEmbedding
-from unclip_graph.pipelines.inversion import psnr
 from unclip_graph.training.scenes import (
     BACKGROUNDS,
     HELD_OUT,

@@ -22,8 +22,8 @@ from typing import Any
 
 import torch
 from unclip_graph import UnCLIP
-from unclip_graph.pipelines import strips
 from unclip_graph.pipelines.components import Options
+from unclip_graph.pipelines.decode import strips
 from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.memory import DeviceMemory
 

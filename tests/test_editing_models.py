@@ -3,6 +3,7 @@
 import pytest
 import torch
 from unclip_graph import UnCLIP
+from unclip_graph.pipelines.decode.inversion import ddim_coefficients, invert, psnr
 from unclip_graph.pipelines.editing.describe import describe, phrases, shipped_vocabulary
 from unclip_graph.pipelines.editing.prompts import (
     keyframes,
@@ -14,7 +15,6 @@ from unclip_graph.pipelines.editing.rerank import rerank, sample_best
 from unclip_graph.pipelines.editing.text_diff import prior_means
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import Cancelled, UnclipError
-from unclip_graph.pipelines.inversion import ddim_coefficients, invert, psnr
 
 FAST = {"steps": 3}
 

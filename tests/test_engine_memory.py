@@ -4,8 +4,9 @@ import warnings
 
 import pytest
 import torch
-from unclip_graph.pipelines import smaller, strips
+from unclip_graph.pipelines import smaller
 from unclip_graph.pipelines.components import Options
+from unclip_graph.pipelines.decode import strips
 from unclip_graph.pipelines.errors import OutOfMemoryError, UnclipError, UnclipWarning
 from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
 from unclip_graph.pipelines.memory import ACTIVATIONS, DeviceMemory, Network, resolve_device

@@ -4,9 +4,9 @@ import pytest
 import torch
 from tiny import WIDTH, write_controlnet_decoder, write_inpainting_decoder
 from unclip_graph.pipelines.components import Options
+from unclip_graph.pipelines.decode.inpainting import kept_latents
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
-from unclip_graph.pipelines.inpainting import kept_latents
 from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.randomness import generators
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..drawing import each
+from ..decode.start import each
 from ..embeddings import ImageEmbedding
 from ..errors import UnclipError, UnclipWarning
 from ..stages import Decoder

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import torch
 
-from ..autoencoder import Autoencoder
+from ..decode.autoencoder import Autoencoder
+from ..decode.diffusion import Condition, DiffusionDecoder
 from ..embeddings import ImageEmbedding
 from ..encode.clip import ImageEncoderTower
 from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
-from .diffusion import Condition, DiffusionDecoder
 
 
 def build(model: ModelFolder) -> StageModels:

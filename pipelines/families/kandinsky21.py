@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..autoencoder import Autoencoder
 from ..components import Component
+from ..decode.autoencoder import Autoencoder
+from ..decode.diffusion import Condition
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..encode.prompts import PromptReader
 from ..errors import ModelError
@@ -28,7 +29,6 @@ from ..spaces import VIT_L
 from ..stages import Drawing, MissingStage, StageModels
 from ..weights import read_json
 from . import kandinsky22
-from .diffusion import Condition
 from .kandinsky22.decoder import KandinskyDecoder
 
 PRIOR_PIPELINE = "KandinskyPriorPipeline"

@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from .. import defaults
-from ..autoencoder import pictures_of
 from ..components import Component, bring
-from ..drawing import denoise, sources_of, start
+from ..decode.autoencoder import pictures_of
+from ..decode.diffusion import Condition, DiffusionDecoder
+from ..decode.start import denoise, sources_of, start
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
@@ -31,7 +32,6 @@ from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from ..weights import read_json
-from .diffusion import Condition, DiffusionDecoder
 
 NULL = "null"
 

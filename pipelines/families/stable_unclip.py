@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..autoencoder import Autoencoder
 from ..components import Component
+from ..decode.autoencoder import Autoencoder
+from ..decode.diffusion import Condition, DiffusionDecoder
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
@@ -27,7 +28,6 @@ from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 from ..weights import read_json
-from .diffusion import Condition, DiffusionDecoder
 from .karlo import no_picture
 
 

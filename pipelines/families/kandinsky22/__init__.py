@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...autoencoder import Autoencoder
 from ...components import Component
+from ...decode.autoencoder import Autoencoder
 from ...embeddings import EmbeddingSpace
 from ...encode.clip import ImageEncoderTower, TextEncoderTower
 from ...prior.diffusion import TransformerPrior

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...autoencoder import Autoencoder
 from ...components import Component
-from ...drawing import Start, each
+from ...decode.autoencoder import Autoencoder
+from ...decode.diffusion import Condition, DiffusionDecoder, Predict
+from ...decode.start import Start, each
 from ...embeddings import EmbeddingSpace, ImageEmbedding
 from ...encode.clip import ImageEncoderTower
 from ...errors import UnclipError
 from ...stages import Drawing, MissingStage
-from ..diffusion import Condition, DiffusionDecoder, Predict
 
 # Pixels of a depth map to a latent: the UNet's own convolutions halve it three times.
 HINT_SCALE = 8

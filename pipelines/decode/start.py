@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..errors import UnclipError
+from ..progress import Progress
+from ..randomness import generators as seeded
+from ..randomness import noise
+from ..sampling import Noised, begin, first_step, sample
+from ..stages import Drawing
 from . import inpainting
-from .errors import UnclipError
-from .progress import Progress
-from .randomness import generators as seeded
-from .randomness import noise
-from .sampling import Noised, begin, first_step, sample
-from .stages import Drawing
 
 if TYPE_CHECKING:
     from PIL.Image import Image

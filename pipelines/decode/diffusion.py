@@ -12,13 +12,10 @@ import torch
 from torch import Tensor
 
 from .. import defaults
-from ..autoencoder import Autoencoder
 from ..components import Component, bring
-from ..drawing import Start, denoise, each, sources_of, start
 from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
 from ..errors import UnclipError, UnclipWarning
 from ..images import fitted
-from ..inversion import invert
 from ..progress import Progress
 from ..randomness import generators as seeded
 from ..randomness import noise
@@ -26,6 +23,9 @@ from ..sampling import Noised
 from ..schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
 from ..stages import Drawing
 from ..weights import read_json
+from .autoencoder import Autoencoder
+from .inversion import invert
+from .start import Start, denoise, each, sources_of, start
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 Condition = dict[str, Any]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..components import Component
+from ..errors import UnclipError
+from ..images import resized, to_pil
 from . import strips
-from .components import Component
-from .errors import UnclipError
-from .images import resized, to_pil
 
 # A preview decodes at most this many latents a side.
 PREVIEW_LATENTS = 16

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import UnclipError
-from .progress import Progress
+from ..errors import UnclipError
+from ..progress import Progress
 
 
 def ddim_coefficients(prediction: str, alpha: float, alpha_next: float) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""The decoder, p(y | z): image embeddings become pictures."""
