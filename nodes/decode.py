@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..pipelines import defaults
-from ..pipelines.schedulers import DECODER_SCHEDULERS
+from ..pipelines.sampling.schedulers import DECODER_SCHEDULERS
 from . import host, widgets
 from .spec import DECODER, IMAGE, IMAGE_EMBED, MASK, NOISE, TEXT_EMBED, Input, Output, node
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..pipelines import defaults
-from ..pipelines.schedulers import PRIOR_SCHEDULERS
+from ..pipelines.sampling.schedulers import PRIOR_SCHEDULERS
 from . import host, widgets
 from .spec import IMAGE_EMBED, PRIOR, TEXT_EMBED, Input, Output, node
 

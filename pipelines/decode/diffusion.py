@@ -17,10 +17,10 @@ from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
 from ..errors import UnclipError, UnclipWarning
 from ..images import fitted
 from ..progress import Progress
-from ..randomness import generators as seeded
-from ..randomness import noise
-from ..sampling import Noised
-from ..schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
+from ..sampling.loop import Noised
+from ..sampling.noise import generators as seeded
+from ..sampling.noise import noise
+from ..sampling.schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
 from ..stages import Drawing
 from ..weights import read_json
 from .autoencoder import Autoencoder

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ..errors import UnclipError
 from ..progress import Progress
-from ..randomness import generators as seeded
-from ..randomness import noise
-from ..sampling import Noised, begin, first_step, sample
+from ..sampling.loop import Noised, begin, first_step, sample
+from ..sampling.noise import generators as seeded
+from ..sampling.noise import noise
 from ..stages import Drawing
 from . import inpainting
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..embeddings import ImageEmbedding, TextEmbedding
 from ..errors import UnclipError
-from ..randomness import generators
+from ..sampling.noise import generators
 from ..stages import Prior, TextEncoder
 from .arithmetic import stacked
 from .blend import blend, interpolate, shares

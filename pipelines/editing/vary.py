@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..embeddings import ImageEmbedding, paired_size
 from ..errors import UnclipError
-from ..randomness import generators
-from ..randomness import noise as drawn
+from ..sampling.noise import generators
+from ..sampling.noise import noise as drawn
 from .sphere import slerp, turned_randomly, unit
 
 FRAME_MODES = ("fixed", "path", "fresh")

@@ -23,7 +23,7 @@ from ..decode.diffusion import Condition
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..encode.prompts import PromptReader
 from ..errors import ModelError
-from ..sampling import Noised
+from ..sampling.loop import Noised
 from ..source import ModelFolder
 from ..spaces import VIT_L
 from ..stages import Drawing, MissingStage, StageModels

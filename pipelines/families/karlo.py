@@ -27,7 +27,7 @@ from ..errors import UnclipError
 from ..images import resized, to_pil
 from ..prior.diffusion import TransformerPrior
 from ..progress import Progress
-from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
+from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels

@@ -22,8 +22,8 @@ from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
 from ..prior.diffusion import TransformerPrior
-from ..randomness import noise
-from ..schedulers import make
+from ..sampling.noise import noise
+from ..sampling.schedulers import make
 from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels

@@ -14,10 +14,10 @@ from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_s
 from ..encode.clip import TextEncoderTower
 from ..errors import UnclipError
 from ..progress import Progress
-from ..randomness import generators as seeded
-from ..randomness import noise
-from ..sampling import begin, first_step, sample
-from ..schedulers import PRIOR_SCHEDULERS, make, set_steps
+from ..sampling.loop import begin, first_step, sample
+from ..sampling.noise import generators as seeded
+from ..sampling.noise import noise
+from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..weights import read_json
 
 

@@ -8,7 +8,7 @@ import tiny_families
 import torch
 from unclip_graph.pipelines.images import to_pil
 from unclip_graph.pipelines.loading import load_model
-from unclip_graph.pipelines.randomness import generators
+from unclip_graph.pipelines.sampling.loop.noise import generators
 
 from .cases import (
     CPU,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .errors import UnclipError
-from .progress import Progress
+from ..errors import UnclipError
+from ..progress import Progress
 
 if TYPE_CHECKING:
     from PIL.Image import Image

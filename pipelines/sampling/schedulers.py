@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import UnclipError
+from ..errors import UnclipError
 
 # name -> (module of diffusers.schedulers, class, settings)
 _SCHEDULERS: dict[str, tuple[str, str, dict[str, Any]]] = {

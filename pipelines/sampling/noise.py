@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import UnclipError
+from ..errors import UnclipError
 
 MAX_SEED = 2**64 - 1
 

@@ -1,0 +1,1 @@
+"""What prior and decoder share: the loop, guidance, schedulers and noise."""
