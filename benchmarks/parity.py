@@ -19,9 +19,9 @@ import torch
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.embeddings import TextEmbedding
 from unclip_graph.pipelines.images import clip_pixels, from_pil
-from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS
+from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS
+from unclip_graph.pipelines.models.weights import read_json
 from unclip_graph.pipelines.sampling.loop.noise import generators
-from unclip_graph.pipelines.weights import read_json
 
 from .report import Result, at_most, print_table, write_json
 

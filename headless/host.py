@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..nodes.host import pickle_allowed_by_environment
 from ..pipelines.errors import Cancelled
-from ..pipelines.loading import PACKAGE_MODELS
-from ..pipelines.memory import MEMORY, Memory
+from ..pipelines.models.loading import PACKAGE_MODELS
+from ..pipelines.models.memory import MEMORY, Memory
 from .console import SILENT, Console
 from .execution.call import current_call
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..pipelines.errors import UnclipError, UnclipWarning
-from ..pipelines.memory import DTYPES
+from ..pipelines.models.memory import DTYPES
 from .console import Console, JsonConsole, TextConsole
 from .runner import Runner
 

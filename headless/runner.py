@@ -15,7 +15,7 @@ from typing import Any
 from ..nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from ..nodes import host as node_host
 from ..pipelines.errors import UnclipError
-from ..pipelines.loading import DEMO_MODEL
+from ..pipelines.models.loading import DEMO_MODEL
 from . import host_nodes
 from .console import SILENT, Console
 from .execution.cache import Cache

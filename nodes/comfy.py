@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import folder_paths
 
-from ..pipelines.loading import PACKAGE_MODELS
-from ..pipelines.memory import Memory, Network
+from ..pipelines.models.loading import PACKAGE_MODELS
+from ..pipelines.models.memory import Memory, Network
 from ..pipelines.progress import Progress
 from . import host
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..pipelines.errors import UnclipWarning
-from ..pipelines.loading import PACKAGE_MODELS
-from ..pipelines.memory import MEMORY, Memory
+from ..pipelines.models.loading import PACKAGE_MODELS
+from ..pipelines.models.memory import MEMORY, Memory
 from ..pipelines.progress import Progress
 
 

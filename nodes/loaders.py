@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..pipelines.components import Options
 from ..pipelines.errors import UnclipError
-from ..pipelines.loading import DEMO_MODEL, find_models, fingerprint, load_model, resolve
-from ..pipelines.memory import DTYPES, POLICIES
+from ..pipelines.models.component import Options
+from ..pipelines.models.loading import DEMO_MODEL, find_models, fingerprint, load_model, resolve
+from ..pipelines.models.memory import DTYPES, POLICIES
 from ..pipelines.stages import StageModels
 from . import host
 from .spec import DECODER, IMAGE_ENCODER, PRIOR, TEXT_ENCODER, Input, Output, node
@@ -137,7 +137,7 @@ def load_from_hub(
     repository: str, revision: str = "main", device: str = "auto", dtype: str = "auto"
 ) -> tuple[Any, ...]:
     """The four stage models of a repository."""
-    from ..pipelines import hub
+    from ..pipelines.models import hub
 
     return _four(
         hub.open_model(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..pipelines.errors import UnclipError
-from ..pipelines.loading import find_weights, fingerprint, resolve_weights
+from ..pipelines.models.loading import find_weights, fingerprint, resolve_weights
 from . import host
 from .spec import DECODER, PRIOR, Input, Output, node
 
@@ -58,7 +58,7 @@ def load(
     lora: str, strength: float, prior: Prior | None = None, decoder: Decoder | None = None
 ) -> tuple[Prior | None, Decoder | None]:
     """The prior and the decoder with a LoRA."""
-    from ..pipelines.lora import apply
+    from ..pipelines.models.lora import apply
 
     path = resolve_weights(lora, host.current().lora_roots())
     if prior is None and decoder is None:

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .components import Component
 from .embeddings import EmbeddingSpace
 from .errors import ModelError
+from .models.component import Component
 
 if TYPE_CHECKING:
     from torch import Tensor

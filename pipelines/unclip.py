@@ -10,12 +10,13 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from . import defaults, hub, images, lora
-from .components import Options
+from . import defaults, images
 from .editing.text_diff import text_diff
 from .embeddings import ImageEmbedding, TextEmbedding
 from .errors import UnclipError
-from .loading import DEMO_MODEL, PACKAGE_MODELS, load_model
+from .models import hub, lora
+from .models.component import Options
+from .models.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
 from .stages import StageModels
 
 

@@ -13,10 +13,10 @@ from tiny_families import (
     write_karlo,
     write_stable_unclip,
 )
-from unclip_graph.pipelines.components import Options
-from unclip_graph.pipelines.loading import load_model
-from unclip_graph.pipelines.lora import apply
-from unclip_graph.pipelines.memory import DeviceMemory
+from unclip_graph.pipelines.models.component import Options
+from unclip_graph.pipelines.models.loading import load_model
+from unclip_graph.pipelines.models.lora import apply
+from unclip_graph.pipelines.models.memory import DeviceMemory
 
 WRITERS = {
     "kandinsky": write_combined,

@@ -4,12 +4,17 @@ import warnings
 
 import pytest
 import torch
-from unclip_graph.pipelines import smaller
-from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.decode import strips
 from unclip_graph.pipelines.errors import OutOfMemoryError, UnclipError, UnclipWarning
-from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
-from unclip_graph.pipelines.memory import ACTIVATIONS, DeviceMemory, Network, resolve_device
+from unclip_graph.pipelines.models import out_of_memory
+from unclip_graph.pipelines.models.component import Options
+from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
+from unclip_graph.pipelines.models.memory import (
+    ACTIVATIONS,
+    DeviceMemory,
+    Network,
+    resolve_device,
+)
 
 CPU = torch.device("cpu")
 
@@ -157,7 +162,7 @@ def test_a_batch_that_does_not_fit_runs_row_by_row(tiny_model, monkeypatch):
     expected = draw(stages, count=3)
     unet = stages.decoder._unet.network.module
     left = []
-    small = smaller.row_by_row(full_above(1, unet), lambda: left.append("others"))
+    small = out_of_memory.row_by_row(full_above(1, unet), lambda: left.append("others"))
     monkeypatch.setattr(unet, "forward", small)
     with pytest.warns(UnclipWarning, match="ran out of memory; the batch runs one row") as said:
         found = draw(stages, count=3)
@@ -169,7 +174,7 @@ def test_a_batch_that_does_not_fit_runs_row_by_row(tiny_model, monkeypatch):
 def test_what_never_fits_says_what_to_do(tiny_model, monkeypatch):
     stages = load_model(tiny_model, Options("cpu"))
     unet = stages.decoder._unet.network.module
-    small = smaller.row_by_row(full_above(0, unet), lambda: None)
+    small = out_of_memory.row_by_row(full_above(0, unet), lambda: None)
     monkeypatch.setattr(unet, "forward", small)
     with pytest.warns(UnclipWarning), pytest.raises(OutOfMemoryError, match="smaller picture"):
         draw(stages)
@@ -180,7 +185,7 @@ def test_other_errors_are_not_retried():
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="mat1"):
-        smaller.row_by_row(broken, lambda: None)(torch.zeros(2, 2))
+        out_of_memory.row_by_row(broken, lambda: None)(torch.zeros(2, 2))
 
 
 def autoencoder(kind):

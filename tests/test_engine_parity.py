@@ -3,8 +3,8 @@
 import pytest
 import torch
 from parity import CASES
-from unclip_graph.pipelines.components import Options
-from unclip_graph.pipelines.loading import load_model
+from unclip_graph.pipelines.models.component import Options
+from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.sampling.loop.noise import generators
 
 STEPS = 4
@@ -42,7 +42,7 @@ def test_every_family_and_mode_equals_the_reference(case):
 def test_decoder_equals_the_reference(
     references, stages, count, scheduler, variance, monkeypatch, tiny_pair
 ):
-    from unclip_graph.pipelines.components import read_json
+    from unclip_graph.pipelines.models.component import read_json
     from unclip_graph.pipelines.sampling import schedulers
 
     config = read_json(tiny_pair[1] / "scheduler" / "scheduler_config.json")

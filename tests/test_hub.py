@@ -10,11 +10,11 @@ import torch
 from hub_server import COMMIT, REPOSITORY, Hub
 from unclip_graph import UnCLIP
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
-from unclip_graph.pipelines import hub
-from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import Cancelled, ModelError
-from unclip_graph.pipelines.loading import load_model
+from unclip_graph.pipelines.models import hub
+from unclip_graph.pipelines.models.component import Options
+from unclip_graph.pipelines.models.loading import load_model
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 

@@ -17,7 +17,7 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGED = ("pipelines", "nodes", "headless", "training")
-SHIPPED = ("models/demo", "example_workflows", "web", "pipelines/original/published")
+SHIPPED = ("models/demo", "example_workflows", "web", "pipelines/models/single_file/published")
 
 
 def tracked(*folders: str) -> set[str]:

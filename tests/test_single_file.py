@@ -7,14 +7,14 @@ import original_layout
 import pytest
 import torch
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS
-from unclip_graph.pipelines import original
-from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.errors import ModelError
-from unclip_graph.pipelines.loading import find_models, load_model, resolve
+from unclip_graph.pipelines.models import single_file
+from unclip_graph.pipelines.models.component import Options
+from unclip_graph.pipelines.models.loading import find_models, load_model, resolve
 
 CPU = Options(device="cpu", dtype="float32")
 DIM, TEXT = 32, 64
-PUBLISHED = original._PUBLISHED
+PUBLISHED = single_file._PUBLISHED
 
 
 def build_unet(second, widths, cross, projection=None):
@@ -198,8 +198,8 @@ def test_a_published_size_is_read_off_its_header(width, layers, dim, act, tmp_pa
             "image_normalizer": StableUnCLIPImageNormalizer(embedding_dim=dim),
         }
         tensors = original_layout.stable_unclip(parts)
-    monkeypatch.setattr(original, "tensor_shapes", lambda file: header(tensors))
-    model = original.open_checkpoint(tmp_path / "sd21-unclip.safetensors", CPU)
+    monkeypatch.setattr(single_file, "tensor_shapes", lambda file: header(tensors))
+    model = single_file.open_checkpoint(tmp_path / "sd21-unclip.safetensors", CPU)
     for name, part in parts.items():
         component = model.component(name, type(part).__name__)
         component.check()  # every tensor is there, in its shape
@@ -234,7 +234,7 @@ def test_a_file_of_something_else_is_refused(stable, tmp_path):
 
 
 def test_a_missing_tensor_is_named_before_anything_loads(stable, tmp_path, monkeypatch):
-    from unclip_graph.pipelines.original.checkpoint import SingleFileComponent
+    from unclip_graph.pipelines.models.single_file.checkpoint import SingleFileComponent
 
     name = "model.diffusion_model.middle_block.0.out_layers.3.weight"
     file = broken(stable, tmp_path, lambda tensors: tensors.pop(name))

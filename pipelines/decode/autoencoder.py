@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..components import Component
 from ..errors import UnclipError
 from ..images import resized, to_pil
+from ..models.component import Component
 from . import strips
 
 # A preview decodes at most this many latents a side.

@@ -12,17 +12,17 @@ import torch
 from torch import Tensor
 
 from .. import defaults
-from ..components import Component, bring
 from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
 from ..errors import UnclipError, UnclipWarning
 from ..images import fitted
+from ..models.component import Component, bring
+from ..models.weights import read_json
 from ..progress import Progress
 from ..sampling.loop import Noised
 from ..sampling.noise import generators as seeded
 from ..sampling.noise import noise
 from ..sampling.schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
 from ..stages import Drawing
-from ..weights import read_json
 from .autoencoder import Autoencoder
 from .inversion import invert
 from .start import Start, denoise, each, sources_of, start

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..smaller import retried
+from ..models.out_of_memory import retried
 
 STRIP_ROWS = 64
 

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..cache import remembered
-from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..errors import ModelError, UnclipError, UnclipWarning
 from ..images import clip_pixels
-from ..weights import read_json
+from ..models.component import Component
+from ..models.remembered import remembered
+from ..models.weights import read_json
 from .prompts import PromptReader
 from .vocabulary import unknown_words
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import ModelError
-from ..source import ModelFolder
+from ..models.folder import ModelFolder
 from ..stages import StageModels
 
 Build = Callable[[ModelFolder], StageModels]

@@ -14,7 +14,7 @@ from ..decode.autoencoder import Autoencoder
 from ..decode.diffusion import Condition, DiffusionDecoder
 from ..embeddings import ImageEmbedding
 from ..encode.clip import ImageEncoderTower
-from ..source import ModelFolder
+from ..models.folder import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
 

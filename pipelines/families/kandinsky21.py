@@ -17,17 +17,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..components import Component
 from ..decode.autoencoder import Autoencoder
 from ..decode.diffusion import Condition
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..encode.prompts import PromptReader
 from ..errors import ModelError
+from ..models.component import Component
+from ..models.folder import ModelFolder
+from ..models.weights import read_json
 from ..sampling.loop import Noised
-from ..source import ModelFolder
 from ..spaces import VIT_L
 from ..stages import Drawing, MissingStage, StageModels
-from ..weights import read_json
 from . import kandinsky22
 from .kandinsky22.decoder import KandinskyDecoder
 

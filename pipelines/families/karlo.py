@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from .. import defaults
-from ..components import Component, bring
 from ..decode.autoencoder import pictures_of
 from ..decode.diffusion import Condition, DiffusionDecoder
 from ..decode.start import denoise, sources_of, start
@@ -25,13 +24,14 @@ from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
 from ..images import resized, to_pil
+from ..models.component import Component, bring
+from ..models.folder import ModelFolder
+from ..models.weights import read_json
 from ..prior.diffusion import TransformerPrior
 from ..progress import Progress
 from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
-from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
-from ..weights import read_json
 
 NULL = "null"
 

@@ -15,19 +15,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..components import Component
 from ..decode.autoencoder import Autoencoder
 from ..decode.diffusion import Condition, DiffusionDecoder
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
+from ..models.component import Component
+from ..models.folder import ModelFolder
+from ..models.weights import read_json
 from ..prior.diffusion import TransformerPrior
 from ..sampling.noise import noise
 from ..sampling.schedulers import make
-from ..source import ModelFolder
 from ..spaces import space_of
 from ..stages import Drawing, MissingStage, StageModels
-from ..weights import read_json
 from .karlo import no_picture
 
 

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from .. import defaults
-from ..components import Component
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
 from ..encode.clip import TextEncoderTower
 from ..errors import UnclipError
+from ..models.component import Component
+from ..models.weights import read_json
 from ..progress import Progress
 from ..sampling.loop import begin, first_step, sample
 from ..sampling.noise import generators as seeded
 from ..sampling.noise import noise
 from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
-from ..weights import read_json
 
 
 class TransformerPrior:

@@ -13,9 +13,9 @@ import tiny
 import tiny_families
 import torch
 from torch import Tensor
-from unclip_graph.pipelines.components import Options
 from unclip_graph.pipelines.embeddings import ImageEmbedding
-from unclip_graph.pipelines.loading import load_model
+from unclip_graph.pipelines.models.component import Options
+from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.sampling.loop.noise import generators
 
 CPU = Options(device="cpu", dtype="float32")

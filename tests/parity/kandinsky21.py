@@ -7,7 +7,7 @@ from pathlib import Path
 import tiny_families
 import torch
 from unclip_graph.pipelines.images import to_pil
-from unclip_graph.pipelines.loading import load_model
+from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.sampling.loop.noise import generators
 
 from .cases import (

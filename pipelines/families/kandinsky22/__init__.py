@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...components import Component
 from ...decode.autoencoder import Autoencoder
 from ...embeddings import EmbeddingSpace
 from ...encode.clip import ImageEncoderTower, TextEncoderTower
+from ...models.component import Component
+from ...models.folder import ModelFolder
 from ...prior.diffusion import TransformerPrior
-from ...source import ModelFolder
 from ...spaces import VIT_BIGG, space_of
 from ...stages import MissingStage, StageModels
 from .decoder import KandinskyDecoder

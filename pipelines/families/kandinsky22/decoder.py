@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...components import Component
 from ...decode.autoencoder import Autoencoder
 from ...decode.diffusion import Condition, DiffusionDecoder, Predict
 from ...decode.start import Start, each
 from ...embeddings import EmbeddingSpace, ImageEmbedding
 from ...encode.clip import ImageEncoderTower
 from ...errors import UnclipError
+from ...models.component import Component
 from ...stages import Drawing, MissingStage
 
 # Pixels of a depth map to a latent: the UNet's own convolutions halve it three times.

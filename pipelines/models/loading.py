@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from .components import Options
-from .errors import ModelError
-from .families import family_of, is_supported
-from .original import open_checkpoint
-from .source import ModelFolder
-from .stages import StageModels
+from ..errors import ModelError
+from ..families import family_of, is_supported
+from ..stages import StageModels
+from .component import Options
+from .folder import ModelFolder
+from .single_file import open_checkpoint
 from .weights import read_json
 
 DEMO_MODEL = "demo"
-PACKAGE_MODELS = Path(__file__).resolve().parent.parent / "models"
+PACKAGE_MODELS = Path(__file__).resolve().parents[2] / "models"
 INDEX = "model_index.json"
 SINGLE_FILE = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")

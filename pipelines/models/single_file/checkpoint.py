@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..components import Component, Options
-from ..source import ModelFolder
+from ..component import Component, Options
+from ..folder import ModelFolder
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .components import Component, Options
+from .component import Component, Options
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .components import Component, Options
-from .errors import ModelError
+from ..errors import ModelError
+from ..progress import Progress
+from ..stages import StageModels
+from .component import Component, Options
+from .folder import ModelFolder
 from .loading import DEFAULT_OPTIONS, INDEX, open_stages
 from .memory import resolve_device, resolve_dtype
-from .progress import Progress
-from .source import ModelFolder
-from .stages import StageModels
 from .weights import read_json
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import OutOfMemoryError, UnclipWarning
+from ..errors import OutOfMemoryError, UnclipWarning
 
 _MESSAGES = ("out of memory", "not enough memory", "can't allocate memory")
 

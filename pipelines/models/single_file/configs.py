@@ -11,8 +11,8 @@ from itertools import count
 from math import isqrt
 from typing import Any
 
-from ..errors import ModelError
-from ..spaces import VIT_L
+from ...errors import ModelError
+from ...spaces import VIT_L
 
 Shapes = Mapping[str, tuple[int, ...]]
 Config = dict[str, Any]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..components import Options
-from ..errors import ModelError
+from ...errors import ModelError
+from ..component import Options
 from ..weights import tensor_shapes
 from . import configs, convert
 from .checkpoint import Checkpoint, Layout, Part

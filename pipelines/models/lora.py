@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .components import Component
-from .errors import ModelError, UnclipWarning
+from ..errors import ModelError, UnclipWarning
+from .component import Component
 from .weights import tensor_shapes
 
 if TYPE_CHECKING:

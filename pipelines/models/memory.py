@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .errors import UnclipError
+from ..errors import UnclipError
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ModelError
+from ..errors import ModelError
 from .memory import MEMORY, Memory, Network, resolve_device, resolve_dtype
 from .weights import read_json, read_tensor, tensor_shapes, weight_files
 
@@ -185,10 +185,10 @@ class Component:
         module = self._load()
         if self.options.dtype == "float8" and not hasattr(module, "decode"):
             # Autoencoders are small, and their errors are what a person sees.
-            from .storage import store_in_float8
+            from .float8 import store_in_float8
 
             store_in_float8(module)
-        from .smaller import row_by_row
+        from .out_of_memory import row_by_row
 
         module.forward = row_by_row(module.forward, self.make_room)
         return Network(module, self.device, self.options.device)
