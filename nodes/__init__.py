@@ -1,20 +1,14 @@
-"""The stages of unCLIP as graph nodes: one file a stage."""
+"""The stages of unCLIP as graph nodes: one file, or one folder, a stage."""
 
 from . import (
     bridges,
     decode,
-    directions,
-    embeds,
-    files,
     image_encode,
     latent_edit,
     loaders,
     look,
     lora,
-    noise,
     prior,
-    prompts,
-    region,
     spec,
     text_encode,
 )
@@ -30,17 +24,11 @@ __all__ = [
     "NODE_DISPLAY_NAME_MAPPINGS",
     "bridges",
     "decode",
-    "directions",
-    "embeds",
-    "files",
     "image_encode",
     "latent_edit",
     "loaders",
     "look",
     "lora",
-    "noise",
     "prior",
-    "prompts",
-    "region",
     "text_encode",
 ]

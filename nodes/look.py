@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from . import files, host, widgets
+from . import host, widgets
+from .latent_edit import files
 from .spec import IMAGE, IMAGE_EMBED, TEXT_ENCODER, Input, Output, node
 
 if TYPE_CHECKING:

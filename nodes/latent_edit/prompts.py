@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipelines import defaults
-from . import host, widgets
-from .spec import IMAGE_EMBED, PRIOR, TEXT_ENCODER, Input, Output, node
+from ...pipelines import defaults
+from .. import host, widgets
+from ..spec import IMAGE_EMBED, PRIOR, TEXT_ENCODER, Input, Output, node
 
 if TYPE_CHECKING:
-    from ..pipelines.embeddings import ImageEmbedding
-    from ..pipelines.stages import Prior, TextEncoder
+    from ...pipelines.embeddings import ImageEmbedding
+    from ...pipelines.stages import Prior, TextEncoder
 
 STAGE = "2 prior"
 
@@ -47,7 +47,7 @@ def multi_prompt(
     guidance_scale: float,
 ) -> ImageEmbedding:
     """The blend."""
-    from ..pipelines.editing import prompts
+    from ...pipelines.editing import prompts
 
     return prompts.multi_prompt(
         text_encoder,
@@ -104,7 +104,7 @@ def prompt_travel(
     guidance_scale: float,
 ) -> ImageEmbedding:
     """The path."""
-    from ..pipelines.editing import prompts
+    from ...pipelines.editing import prompts
 
     return prompts.prompt_travel(
         text_encoder,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ..pipelines.errors import UnclipError
-from . import widgets
-from .latent_edit import STAGE
-from .spec import IMAGE_EMBED, TEXT_EMBED, Input, Output, node
+from ...pipelines.errors import UnclipError
+from .. import widgets
+from ..spec import IMAGE_EMBED, TEXT_EMBED, Input, Output, node
+from .embeddings import STAGE
 
 if TYPE_CHECKING:
-    from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
+    from ...pipelines.embeddings import ImageEmbedding, TextEmbedding
 
 
 @node(
@@ -36,7 +36,7 @@ def direction(
     to_image_embed: ImageEmbedding | None = None,
 ) -> ImageEmbedding:
     """The direction of whichever pair is wired."""
-    from ..pipelines.editing import directions
+    from ...pipelines.editing import directions
 
     texts, pictures = (from_text_embed, to_text_embed), (from_image_embed, to_image_embed)
     if texts != (None, None) and pictures != (None, None):
@@ -74,7 +74,7 @@ def concept_slider(
     image_embed: ImageEmbedding, direction: ImageEmbedding, amount: float, frames: int
 ) -> ImageEmbedding:
     """The moved embeddings."""
-    from ..pipelines.editing import directions
+    from ...pipelines.editing import directions
 
     last = max(frames - 1, 1)
     amounts = [amount] if frames == 1 else [amount * (2 * i / last - 1) for i in range(frames)]
@@ -103,7 +103,7 @@ def principal_components(
     image_embed: ImageEmbedding, keep: int, component: int
 ) -> tuple[ImageEmbedding, ImageEmbedding, str]:
     """The rebuilt batch, one axis, and the shares."""
-    from ..pipelines.editing import arithmetic, directions
+    from ...pipelines.editing import arithmetic, directions
 
     found = directions.principal_components(image_embed)
     return (

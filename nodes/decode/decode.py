@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipelines import defaults
-from ..pipelines.sampling.schedulers import DECODER_SCHEDULERS
-from . import host, widgets
-from .spec import DECODER, IMAGE, IMAGE_EMBED, MASK, NOISE, TEXT_EMBED, Input, Output, node
+from ...pipelines import defaults
+from ...pipelines.sampling.schedulers import DECODER_SCHEDULERS
+from .. import host, widgets
+from ..spec import DECODER, IMAGE, IMAGE_EMBED, MASK, NOISE, TEXT_EMBED, Input, Output, node
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
-    from ..pipelines.stages import Decoder
+    from ...pipelines.embeddings import ImageEmbedding, TextEmbedding
+    from ...pipelines.stages import Decoder
 
 
 @node(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipelines import defaults
-from ..pipelines.sampling.schedulers import DECODER_SCHEDULERS
-from . import host, widgets
-from .spec import DECODER, IMAGE, IMAGE_EMBED, MASK, NOISE, Input, Output, node
+from ...pipelines import defaults
+from ...pipelines.sampling.schedulers import DECODER_SCHEDULERS
+from .. import host, widgets
+from ..spec import DECODER, IMAGE, IMAGE_EMBED, MASK, NOISE, Input, Output, node
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..pipelines.embeddings import ImageEmbedding
-    from ..pipelines.stages import Decoder
+    from ...pipelines.embeddings import ImageEmbedding
+    from ...pipelines.stages import Decoder
 
 
 @node(
@@ -76,7 +76,7 @@ def region_edit(
     noise: Tensor | None = None,
 ) -> Tensor:
     """Pictures [B * count, H, W, 3]."""
-    from ..pipelines.editing.region import redraw
+    from ...pipelines.editing.region import redraw
 
     return redraw(
         decoder,

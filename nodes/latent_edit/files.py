@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..pipelines.errors import UnclipError
-from . import host
-from .latent_edit import STAGE
-from .spec import IMAGE, IMAGE_EMBED, IMAGE_ENCODER, Input, Output, node
+from ...pipelines.errors import UnclipError
+from .. import host
+from ..spec import IMAGE, IMAGE_EMBED, IMAGE_ENCODER, Input, Output, node
+from .embeddings import STAGE
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..pipelines.embeddings import ImageEmbedding
-    from ..pipelines.stages import ImageEncoder
+    from ...pipelines.embeddings import ImageEmbedding
+    from ...pipelines.stages import ImageEncoder
 
 SUFFIX = ".safetensors"
 SUBFOLDER = "unclip_embeds"
@@ -86,8 +86,8 @@ def save_embed(
     image_embed: ImageEmbedding, name: str, note: str, preview: Tensor | None = None
 ) -> ImageEmbedding:
     """The same embeddings."""
-    from ..pipelines.editing.files import save_embedding
-    from ..pipelines.images import to_pil
+    from ...pipelines.editing.files import save_embedding
+    from ...pipelines.images import to_pil
 
     if not name.strip() or name != Path(name).name or name.startswith("."):
         raise UnclipError(f"Save embed: {name!r} is no plain file name; use letters and digits.")
@@ -145,8 +145,8 @@ def load_embed(
 
     from PIL import Image
 
-    from ..pipelines.editing import files
-    from ..pipelines.images import from_pil
+    from ...pipelines.editing import files
+    from ...pipelines.images import from_pil
 
     path = found(embed, SUBFOLDER)
     image = files.load_embedding(path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from . import widgets
-from .latent_edit import STAGE
-from .spec import IMAGE_EMBED, TEXT_EMBED, Input, Output, node
+from .. import widgets
+from ..spec import IMAGE_EMBED, TEXT_EMBED, Input, Output, node
+from .embeddings import STAGE
 
 if TYPE_CHECKING:
-    from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
+    from ...pipelines.embeddings import ImageEmbedding, TextEmbedding
 
 MAX_JOINED = 8
 RERANK_MODES = ("similarity", "diversity")
@@ -44,7 +44,7 @@ def rerank(
     image_embed: ImageEmbedding, text_embed: TextEmbedding, keep: int, mode: str
 ) -> tuple[ImageEmbedding, str]:
     """The best, and the scores."""
-    from ..pipelines.editing import rerank as engine
+    from ...pipelines.editing import rerank as engine
 
     found = engine.rerank(image_embed, text_embed, keep, mode)
     scores = [round(score, 4) for score in found.scores.tolist()]
@@ -68,7 +68,7 @@ def rerank(
 )
 def embed_batch(**embeds: ImageEmbedding | None) -> ImageEmbedding:
     """All that is wired, in order."""
-    from ..pipelines.editing import arithmetic
+    from ...pipelines.editing import arithmetic
 
     return arithmetic.stacked([one for _, one in sorted(embeds.items()) if one is not None])
 
@@ -93,6 +93,6 @@ def embed_batch(**embeds: ImageEmbedding | None) -> ImageEmbedding:
 )
 def embed_from_batch(image_embed: ImageEmbedding, index: int, length: int) -> ImageEmbedding:
     """Those picked."""
-    from ..pipelines.editing import arithmetic
+    from ...pipelines.editing import arithmetic
 
     return arithmetic.picked(image_embed, index, length)

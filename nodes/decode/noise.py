@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipelines import defaults
-from . import host, widgets
-from .spec import DECODER, IMAGE, IMAGE_EMBED, NOISE, Input, Output, node
+from ...pipelines import defaults
+from .. import host, widgets
+from ..spec import DECODER, IMAGE, IMAGE_EMBED, NOISE, Input, Output, node
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..pipelines.embeddings import ImageEmbedding
-    from ..pipelines.stages import Decoder
+    from ...pipelines.embeddings import ImageEmbedding
+    from ...pipelines.stages import Decoder
 
 STAGE = "5 decode"
 FRAME_MODES = ("fixed", "path", "fresh")
@@ -99,7 +99,7 @@ def noise(
     noise: Tensor | None = None,
 ) -> Tensor:
     """The starting noise."""
-    from ..pipelines.editing import vary
+    from ...pipelines.editing import vary
 
     drawn = decoder.noise(seed, max(frames, 2), width or None, height or None)
     fresh = vary.frame_noise(drawn, frames, mode)

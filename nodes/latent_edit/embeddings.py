@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipelines import defaults
-from . import widgets
-from .spec import IMAGE_EMBED, PRIOR, TEXT_EMBED, Input, Output, node
+from ...pipelines import defaults
+from .. import widgets
+from ..spec import IMAGE_EMBED, PRIOR, TEXT_EMBED, Input, Output, node
 
 if TYPE_CHECKING:
-    from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
-    from ..pipelines.stages import Prior
+    from ...pipelines.embeddings import ImageEmbedding, TextEmbedding
+    from ...pipelines.stages import Prior
 
 STAGE = "4 latent edit"
 # Kept here too, because the menu of choices must not import torch.
@@ -59,7 +59,7 @@ def text_diff(
     prior: Prior | None = None,
 ) -> ImageEmbedding:
     """The turned embedding."""
-    from ..pipelines.editing import text_diff as engine
+    from ...pipelines.editing import text_diff as engine
 
     amounts = engine.sweep(amount, frames)
     if prior is None:
@@ -89,7 +89,7 @@ def text_diff(
 )
 def vary(image_embed: ImageEmbedding, strength: float, count: int, seed: int) -> ImageEmbedding:
     """The neighbours."""
-    from ..pipelines.editing import vary as engine
+    from ...pipelines.editing import vary as engine
 
     return engine.vary(image_embed, strength, count, seed)
 
@@ -124,7 +124,7 @@ def blend(
     image_embed_1: ImageEmbedding, image_embed_2: ImageEmbedding, mode: str, **more: object
 ) -> ImageEmbedding:
     """The blend of all that is wired."""
-    from ..pipelines.editing import blend as engine
+    from ...pipelines.editing import blend as engine
 
     given = {"image_embed_1": image_embed_1, "image_embed_2": image_embed_2, **more}
     numbers = [i for i in range(1, MAX_BLENDED + 1) if given.get(f"image_embed_{i}") is not None]
@@ -166,8 +166,8 @@ def interpolate(
     image_embed_2: ImageEmbedding | None = None,
 ) -> ImageEmbedding:
     """The frames."""
-    from ..pipelines.editing import arithmetic
-    from ..pipelines.editing import blend as engine
+    from ...pipelines.editing import arithmetic
+    from ...pipelines.editing import blend as engine
 
     parts = [image_embed_1] if image_embed_2 is None else [image_embed_1, image_embed_2]
     return engine.interpolate(arithmetic.stacked(parts), frames, loop)
@@ -218,6 +218,6 @@ def embed_math(
     other_image_embed: ImageEmbedding | None = None,
 ) -> ImageEmbedding:
     """The result."""
-    from ..pipelines.editing import arithmetic
+    from ...pipelines.editing import arithmetic
 
     return arithmetic.compute(operation, image_embed, other_image_embed, scale, keep_length)
