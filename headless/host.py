@@ -12,7 +12,7 @@ from ..nodes.host import pickle_allowed_by_environment
 from ..pipelines.errors import Cancelled
 from ..pipelines.models.loading import PACKAGE_MODELS
 from ..pipelines.models.memory import MEMORY, Memory
-from .console import SILENT, Console
+from .command.console import SILENT, Console
 from .execution.call import current_call
 
 if TYPE_CHECKING:

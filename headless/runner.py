@@ -17,7 +17,8 @@ from ..nodes import host as node_host
 from ..pipelines.errors import UnclipError
 from ..pipelines.models.loading import DEMO_MODEL
 from . import host_nodes
-from .console import SILENT, Console
+from .command.console import SILENT, Console
+from .command.report import refusal
 from .execution.cache import Cache
 from .execution.execute import execute
 from .execution.outcome import OnEvent, RunResult
@@ -31,7 +32,6 @@ from .host import HeadlessHost
 from .nodeclass import Declarations, NodeClasses
 from .overrides import Overrides, apply_to_prompt, apply_to_workflow, resolve
 from .packs import load_packs
-from .report import refusal
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "example_workflows"
 NO_OVERRIDES = Overrides()

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..pipelines.errors import Cancelled, UnclipError
 from .builder import Graph
-from .console import Console
+from .command.console import Console
+from .command.report import failure
 from .events import announcer
 from .execution.prompt import title
 from .overrides import Overrides
-from .report import failure
 from .runner import Outcome, Runner
 
 if TYPE_CHECKING:

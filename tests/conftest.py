@@ -62,7 +62,7 @@ def batch(capsys, copies):
     def call(table, *options, workflow="copy.json"):
         Path("table.csv").write_text(table)
         words = ["batch", workflow, "--inputs", "table.csv", "--out", "out", *map(str, options)]
-        from unclip_graph.headless.cli import main
+        from unclip_graph.headless.command.cli import main
 
         code = main(words)
         captured = capsys.readouterr()

@@ -8,7 +8,7 @@ from PIL import Image
 from unclip_graph.headless.batch.bucket import Bucket
 from unclip_graph.headless.batch.engine import Drawn, NewFile
 from unclip_graph.headless.batch.table import Row
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 from unclip_graph.headless.runner import Job
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")

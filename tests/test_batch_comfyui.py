@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from comfyui_server import Server
 from PIL import Image
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 
 COPY = {
     "1": {"class_type": "LoadImage", "inputs": {"image": "base.png"}},

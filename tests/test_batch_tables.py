@@ -8,7 +8,7 @@ import pytest
 from batches import manifest
 from PIL import Image
 from unclip_graph.headless.batch.table import read_table
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 from unclip_graph.pipelines.errors import UnclipError
 
 pytestmark = pytest.mark.usefixtures("copies")

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 from tiny import write_combined
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 from unclip_graph.headless.overrides import Overrides
 from unclip_graph.headless.runner import Runner
 from unclip_graph.nodes import host

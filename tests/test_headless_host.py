@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from unclip_graph.headless.console import TextConsole
+from unclip_graph.headless.command.console import TextConsole
 from unclip_graph.headless.execution.call import CurrentCall, current_call
 from unclip_graph.headless.host import HeadlessHost
 from unclip_graph.pipelines.errors import Cancelled

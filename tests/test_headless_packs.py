@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 
 PACK = """
 from .words import shout

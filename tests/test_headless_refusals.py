@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 from tiny_published import LORA, example, write_picture, write_published
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 
 DECODER, PRIOR = "kandinsky-2-2-decoder", "kandinsky-2-2-prior"
 UNET = f"{DECODER}/unet/diffusion_pytorch_model.safetensors"

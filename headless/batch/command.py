@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ...pipelines.errors import UnclipError
-from ..console import Console
-from ..nodeclass import Declarations
-from ..options import (
+from ..command.console import Console
+from ..command.options import (
     CANCELLED,
     DONE,
     EXIT_CODES,
@@ -24,6 +23,7 @@ from ..options import (
     route_warnings,
     runner_from,
 )
+from ..nodeclass import Declarations
 from ..overrides import Overrides
 from ..runner import InvalidWorkflow, Runner, open_workflow, prepare
 from .bucket import Bucket, is_url

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...pipelines.errors import UnclipError
+from ..command.report import failure
 from ..events import announcer
-from ..report import failure
 from ..runner import Job, Outcome, Runner
 from .engine import BatchStopped, Drawn, NewFile
 from .plan import Plan

@@ -15,13 +15,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..nodes import host as node_host
-from ..pipelines.errors import UnclipError
-from .batch.comfyui_client import Client, node_classes
-from .batch.command import add_batch
+from ...nodes import host as node_host
+from ...pipelines.errors import UnclipError
+from ..batch.comfyui_client import Client, node_classes
+from ..batch.command import add_batch
+from ..events import announcer
+from ..folders import write_over
+from ..overrides import Overrides
+from ..runner import (
+    InvalidWorkflow,
+    Outcome,
+    demo_example_names,
+    example_names,
+    open_workflow,
+    prompt_of,
+)
 from .console import Console
-from .events import announcer
-from .folders import write_over
 from .options import (
     CANCELLED,
     DONE,
@@ -36,16 +45,7 @@ from .options import (
     runner_from,
     running_options,
 )
-from .overrides import Overrides
 from .report import failure
-from .runner import (
-    InvalidWorkflow,
-    Outcome,
-    demo_example_names,
-    example_names,
-    open_workflow,
-    prompt_of,
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,10 +8,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ..pipelines.errors import UnclipError, UnclipWarning
-from ..pipelines.models.memory import DTYPES
+from ...pipelines.errors import UnclipError, UnclipWarning
+from ...pipelines.models.memory import DTYPES
+from ..runner import Runner
 from .console import Console, JsonConsole, TextConsole
-from .runner import Runner
 
 DONE, FAILED, REFUSED, PARTLY, CANCELLED = 0, 1, 2, 3, 130
 EXIT_CODES = (

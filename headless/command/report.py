@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..pipelines.errors import UnclipError
-from .execution.outcome import RunResult
-from .execution.prompt import Prompt, describe
-from .execution.validate import Validation
+from ...pipelines.errors import UnclipError
+from ..execution.outcome import RunResult
+from ..execution.prompt import Prompt, describe
+from ..execution.validate import Validation
 
 
 def refusal(name: str, validation: Validation) -> str:

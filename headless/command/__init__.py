@@ -1,0 +1,1 @@
+"""The command ``unclip``: its options, what it shows, what it reports."""
