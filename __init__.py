@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _LIBRARY = {
-    "Graph": ".headless.builder",
+    "Graph": ".headless.graph.graph",
     "UnCLIP": ".pipelines.unclip",
     "Workflow": ".headless.workflow",
 }

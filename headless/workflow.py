@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..pipelines.errors import Cancelled, UnclipError
-from .builder import Graph
 from .command.console import Console
 from .command.report import failure
 from .events import announcer
 from .execution.prompt import title
+from .graph.graph import Graph
 from .overrides import Overrides
 from .runner import Outcome, Runner
 

@@ -2,7 +2,7 @@
 
 import pytest
 from unclip_graph import Graph
-from unclip_graph.headless.builder import BuildError
+from unclip_graph.headless.graph.graph import BuildError
 from unclip_graph.headless.runner import Runner
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from .formats.widgets import is_widget, with_value
-from .nodeclass import Declaration
+from ..formats.widgets import is_widget, with_value
+from ..nodeclass import Declaration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .builder import Node
+    from .graph import Node
 
 TITLE, ROW, TEXT, PICTURE = 40, 24, 110, 260
 """Heights: of a title bar with its margin, a socket or widget, a text field, a picture."""

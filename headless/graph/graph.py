@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..pipelines.errors import UnclipError
-from .execution.checks import types_match
-from .execution.prompt import Prompt
-from .folders import write_over
-from .formats.widgets import is_widget, named_values
+from ...pipelines.errors import UnclipError
+from ..execution.checks import types_match
+from ..execution.prompt import Prompt
+from ..folders import write_over
+from ..formats.widgets import is_widget, named_values
+from ..nodeclass import Declaration, Declarations, Input
 from .layout import to_editor
-from .nodeclass import Declaration, Declarations, Input
 
 LOADER = "UnCLIPLoader"
 
@@ -91,7 +91,7 @@ class Graph:
         display_names: Mapping[str, str] | None = None,
     ) -> None:
         if node_classes is None:
-            from .runner import Runner
+            from ..runner import Runner
 
             runner = Runner()
             node_classes, display_names = runner.node_classes, runner.display_names

@@ -1,0 +1,1 @@
+"""Graphs built in Python, and their layout for the editor."""
