@@ -3,7 +3,7 @@
 import pytest
 import torch
 from unclip_graph import UnCLIP
-from unclip_graph.headless.canvas import ImagePadForOutpaint
+from unclip_graph.headless.core_nodes.padding import ImagePadForOutpaint
 from unclip_graph.pipelines.editing.region import feathered, redraw
 from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
 

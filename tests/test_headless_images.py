@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 from PIL import Image
+from unclip_graph.headless.core_nodes.files import host_classes
 from unclip_graph.headless.folders import Folders, check_writable, write_new
-from unclip_graph.headless.host_nodes import host_classes
 from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
 
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-from ..nodes import host
-from ..pipelines.errors import UnclipError
-from . import folders as files
+from ...nodes import host
+from ...pipelines.errors import UnclipError
+from .. import folders as files
+from ..folders import Folders
 from . import pictures, primitives
-from .canvas import ImagePadForOutpaint
-from .folders import Folders
+from .padding import ImagePadForOutpaint
 
 if TYPE_CHECKING:
     import torch
