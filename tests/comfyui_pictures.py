@@ -10,7 +10,7 @@ import comfy_extras.nodes_mask as core_masks  # noqa: E402
 
 import nodes as core  # noqa: E402
 
-pictures = importlib.import_module("pack.headless.pictures")
+pictures = importlib.import_module("pack.headless.core_nodes.pictures")
 ours = caller(pictures.CLASSES)
 theirs = caller({**core.NODE_CLASS_MAPPINGS, **core_masks.NODE_CLASS_MAPPINGS})
 

@@ -18,7 +18,7 @@ TOY = """
 import sys, time
 from unclip_graph import nodes
 from unclip_graph.nodes import host
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 
 class Slow:
     RETURN_TYPES, FUNCTION, OUTPUT_NODE = (), "run", True
@@ -98,7 +98,7 @@ def test_kill_9_costs_the_unfinished_row_only():
 EVERYWHERE = """
 import os, signal, shutil, sys
 import torch
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 
 # What a run imports is imported once, before it is forked.
 torch.set_num_threads(1)

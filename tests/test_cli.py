@@ -214,7 +214,7 @@ class Slow:
         return ()
 
 nodes.NODE_CLASS_MAPPINGS["Slow"] = Slow
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 assert "torch" not in sys.modules
 code = main(sys.argv[1:])
 assert "torch" not in sys.modules
