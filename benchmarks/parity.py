@@ -21,7 +21,7 @@ from unclip_graph.pipelines.embeddings import TextEmbedding
 from unclip_graph.pipelines.images import clip_pixels, from_pil
 from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS
 from unclip_graph.pipelines.models.weights import read_json
-from unclip_graph.pipelines.sampling.loop.noise import generators
+from unclip_graph.pipelines.sampling.noise import generators
 
 from .report import Result, at_most, print_table, write_json
 

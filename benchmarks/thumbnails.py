@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 from unclip_graph.headless.formats.document import read
 from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names, example_names
-from unclip_graph.nodes.latent_edit.embeddings.files import SUBFOLDER
+from unclip_graph.nodes.latent_edit.files import SUBFOLDER
 
 from . import graph_pictures
 

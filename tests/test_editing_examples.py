@@ -7,7 +7,7 @@ import pytest
 from unclip_graph import UnCLIP
 from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS
-from unclip_graph.nodes.latent_edit.embeddings.files import SUBFOLDER
+from unclip_graph.nodes.latent_edit.files import SUBFOLDER
 from unclip_graph.pipelines.editing.files import load_embedding
 
 ROOT = EXAMPLES.parent

@@ -14,7 +14,7 @@ from unclip_graph.pipelines.embeddings import (
     paired_size,
 )
 from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError, UnclipWarning
-from unclip_graph.pipelines.sampling.loop.noise import generators, noise
+from unclip_graph.pipelines.sampling.noise import generators, noise
 
 SPACE = EmbeddingSpace("a", "CLIP a", 4)
 OTHER = EmbeddingSpace("b", "CLIP b", 4)

@@ -5,7 +5,7 @@ import torch
 from unclip_graph.pipelines.errors import Cancelled, UnclipError
 from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import load_model
-from unclip_graph.pipelines.sampling.loop.schedulers import DECODER_SCHEDULERS, PRIOR_SCHEDULERS
+from unclip_graph.pipelines.sampling.schedulers import DECODER_SCHEDULERS, PRIOR_SCHEDULERS
 
 
 @pytest.fixture(scope="module")

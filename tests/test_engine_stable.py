@@ -7,7 +7,7 @@ from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError, UnclipWarning
 from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import load_model
-from unclip_graph.pipelines.sampling.loop.noise import generators
+from unclip_graph.pipelines.sampling.noise import generators
 
 CPU = Options(device="cpu", dtype="float32")
 

@@ -8,7 +8,7 @@ import tiny_families
 import torch
 from unclip_graph.pipelines.images import to_pil
 from unclip_graph.pipelines.models.loading import load_model
-from unclip_graph.pipelines.sampling.loop.noise import generators
+from unclip_graph.pipelines.sampling.noise import generators
 
 from .cases import (
     CPU,

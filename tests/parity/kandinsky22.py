@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from unclip_graph.pipelines.images import to_pil
-from unclip_graph.pipelines.sampling.loop.noise import generators
+from unclip_graph.pipelines.sampling.noise import generators
 
 from .cases import (
     PROMPTS,

@@ -9,7 +9,7 @@ import tiny_families
 import torch
 from torch import Tensor
 from unclip_graph.pipelines.images import to_pil
-from unclip_graph.pipelines.sampling.loop.noise import generators
+from unclip_graph.pipelines.sampling.noise import generators
 
 from .cases import PROMPTS, STEPS, apart, case, folder, pictures, stages
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unclip_graph.pipelines.images import to_pil
-from unclip_graph.pipelines.sampling.loop.noise import generators
+from unclip_graph.pipelines.sampling.noise import generators
 
 from .cases import PROMPTS, STEPS, apart, case, folder, pictures, reference, stages
 
