@@ -1,7 +1,7 @@
 """Networks of a diffusers folder as one file in Stable Diffusion's original layout.
 
-The way back of what ``pipelines.models.single_file`` does, written on its own: names as in the published
-``sd21-unclip`` and image-variation checkpoints.
+The way back of what ``pipelines.models.single_file`` does, written on its own: names as in the
+published ``sd21-unclip`` and image-variation checkpoints.
 """
 
 from __future__ import annotations
