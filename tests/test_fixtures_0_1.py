@@ -14,11 +14,11 @@ from batches import manifest
 from PIL import Image
 from safetensors.torch import load_file
 from tiny_published import write_published
-from unclip_graph.headless.cli import main
+from unclip_graph.headless.command.cli import main
 from unclip_graph.headless.runner import Runner
 from unclip_graph.headless.workflow import RunError, Workflow
 from unclip_graph.pipelines.errors import SpaceMismatchError
-from unclip_graph.pipelines.loading import PACKAGE_MODELS
+from unclip_graph.pipelines.models.loading import PACKAGE_MODELS
 from unclip_graph.pipelines.spaces import PUBLISHED
 
 FIXTURES = Path(__file__).parent / "fixtures" / "0.1"

@@ -19,7 +19,7 @@ from test_lora import IN_UNET, UNET, trained, write
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
 from unclip_graph.pipelines.embeddings import ImageEmbedding, TextEmbedding
 from unclip_graph.pipelines.errors import UnclipError
-from unclip_graph.pipelines.memory import DeviceMemory
+from unclip_graph.pipelines.models.memory import DeviceMemory
 
 CASES = [*STAGE_CASES, *EDIT_CASES]
 IDS = [f"{case.node}-{i}" for i, case in enumerate(CASES)]

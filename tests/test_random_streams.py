@@ -1,7 +1,7 @@
 """Every kind of draw has noise of its own."""
 
-from unclip_graph.pipelines.components import Options
-from unclip_graph.pipelines.loading import load_model
+from unclip_graph.pipelines.models.component import Options
+from unclip_graph.pipelines.models.loading import load_model
 
 
 def test_a_negative_prompt_is_sampled_from_noise_of_its_own(tiny_model):
