@@ -18,7 +18,7 @@ from ..pipelines.errors import UnclipError
 from ..pipelines.models.loading import DEMO_MODEL
 from .command.console import SILENT, Console
 from .command.report import refusal
-from .core_nodes import files
+from .core_nodes.files import DISPLAY_NAMES, host_classes, read_frames
 from .execution.cache import Cache
 from .execution.execute import execute
 from .execution.outcome import OnEvent, RunResult
@@ -95,12 +95,12 @@ class Runner:
         others = load_packs(packs)
         self.node_classes = {
             **others.classes,
-            **files.host_classes(self.folders),
+            **host_classes(self.folders),
             **NODE_CLASS_MAPPINGS,
         }
         self.display_names = {
             **others.names,
-            **files.DISPLAY_NAMES,
+            **DISPLAY_NAMES,
             **NODE_DISPLAY_NAME_MAPPINGS,
         }
         self._cache = Cache() if cache is None else cache
@@ -121,7 +121,7 @@ class Runner:
         if overrides.image is not None:
             if not overrides.image.is_file():
                 raise UnclipError(f"--image: there is no file {overrides.image}.")
-            files.read_frames(overrides.image)
+            read_frames(overrides.image)
             self.folders.registered[overrides.image.name] = overrides.image.resolve()
         with node_host.using(self.host):
             source = open_workflow(workflow)
@@ -220,7 +220,7 @@ def example_names() -> list[str]:
 
 def demo_example_names() -> list[str]:
     """Those that run as they are: with nodes of this pack and the model that ships with it."""
-    known = {*NODE_CLASS_MAPPINGS, *files.DISPLAY_NAMES, *VIRTUAL}
+    known = {*NODE_CLASS_MAPPINGS, *DISPLAY_NAMES, *VIRTUAL}
     return [
         name
         for name in example_names()
