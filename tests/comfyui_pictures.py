@@ -3,7 +3,7 @@
 import importlib
 
 import torch
-from inside_comfyui import caller, load_pack
+from inside_comfyui import caller, core_classes, load_pack
 
 load_pack()
 import comfy_extras.nodes_mask as core_masks  # noqa: E402
@@ -11,8 +11,17 @@ import comfy_extras.nodes_mask as core_masks  # noqa: E402
 import nodes as core  # noqa: E402
 
 pictures = importlib.import_module("pack.headless.core_nodes.pictures")
+Declaration = importlib.import_module("pack.headless.nodeclass").Declaration
 ours = caller(pictures.CLASSES)
-theirs = caller({**core.NODE_CLASS_MAPPINGS, **core_masks.NODE_CLASS_MAPPINGS})
+known = core_classes(core, core_masks)
+theirs = caller(known)
+
+
+def read(name, cls):
+    """Required inputs with their types, or choices."""
+    inputs = Declaration(name, cls).inputs.values()
+    return {one.name: one.choices or one.type for one in inputs if one.required}
+
 
 random = torch.Generator().manual_seed(0)
 wide = torch.rand(2, 20, 33, 3, generator=random)
@@ -43,8 +52,5 @@ for name, inputs in cases:
     (got,), (wanted,) = ours(name, **inputs), theirs(name, **inputs)
     assert got.shape == wanted.shape, (name, inputs, got.shape, wanted.shape)
     assert torch.equal(got, wanted), (name, (got - wanted).abs().max())
-    declared = pictures.CLASSES[name].INPUT_TYPES()["required"]
-    known = {**core.NODE_CLASS_MAPPINGS, **core_masks.NODE_CLASS_MAPPINGS}[name].INPUT_TYPES()
-    assert [list(v[:1]) for v in declared.values()] == [
-        list(v[:1]) for v in known["required"].values()
-    ], name
+    declared, wanted = (read(name, classes[name]) for classes in (pictures.CLASSES, known))
+    assert declared == wanted, name

@@ -4,6 +4,7 @@ Their arguments are the pack's folder and a base folder; the working directory i
 checkout.
 """
 
+import asyncio
 import importlib.util
 import sys
 
@@ -26,10 +27,24 @@ def load_pack():
     return module
 
 
+def core_classes(*modules):
+    """The node classes of ComfyUI's own modules, which are of the older kind or the newer."""
+    found = {}
+    for module in modules:
+        if hasattr(module, "NODE_CLASS_MAPPINGS"):
+            found |= module.NODE_CLASS_MAPPINGS
+        else:
+            extension = asyncio.run(module.comfy_entrypoint())
+            classes = asyncio.run(extension.get_node_list())
+            found |= {cls.GET_SCHEMA().node_id: cls for cls in classes}
+    return found
+
+
 def caller(classes):
-    """A function that runs a node of ``classes`` by its name."""
+    """A function that runs a node of ``classes`` by its name; it gives a tuple of outputs."""
 
     def call(name, **inputs):
-        return getattr(classes[name](), classes[name].FUNCTION)(**inputs)
+        outputs = getattr(classes[name](), classes[name].FUNCTION)(**inputs)
+        return getattr(outputs, "args", outputs)
 
     return call

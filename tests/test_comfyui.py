@@ -1,7 +1,9 @@
 """The pack in a real ComfyUI, which the environment variable COMFYUI_PATH names.
 
-COMFYUI_PYTHON is the interpreter it runs in, if not this one. Its own folders stay as they
-are: models, inputs, outputs and packs are those of a temporary folder.
+COMFYUI_PYTHON is the interpreter it runs in, if not this one; COMFYUI_EDITOR a folder with
+another editor than the one installed there (``static`` of a comfyui-frontend-package). Its
+own folders stay as they are: models, inputs, outputs and packs are those of a temporary
+folder.
 """
 
 import io
@@ -80,6 +82,8 @@ def started(base: Path) -> Iterator[Server]:
     python = os.environ.get("COMFYUI_PYTHON", sys.executable)
     flags = ["--cpu", "--disable-auto-launch", "--listen", "127.0.0.1", "--port", str(port)]
     places = ["--base-directory", str(base), "--database-url", "sqlite:///:memory:"]
+    if editor := os.environ.get("COMFYUI_EDITOR"):
+        places += ["--front-end-root", str(Path(editor).resolve())]
     log = base / "log.txt"
     with log.open("w") as stream:
         process = subprocess.Popen(

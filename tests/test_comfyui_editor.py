@@ -1,7 +1,7 @@
 """Our conversion of saved workflows against the editor's own, in a headless browser.
 
-Beside COMFYUI_PATH (see test_comfyui.py) it needs Playwright, and a Chromium, whose path
-CHROMIUM_PATH holds if it is not on the PATH.
+Beside COMFYUI_PATH (see test_comfyui.py, also for COMFYUI_EDITOR) it needs Playwright, and a
+Chromium, whose path CHROMIUM_PATH holds if it is not on the PATH.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from test_comfyui import started
+from test_fixtures_0_1 import PROMPTS, WORKFLOWS, assert_same_prompt
 from unclip_graph.headless.batch.comfyui_client import node_classes
 from unclip_graph.headless.formats.editor import to_prompt
 
@@ -91,3 +92,11 @@ def test_examples_become_the_same_prompts(editor):
         if found:
             wrong[path.stem] = found
     assert not wrong, json.dumps(wrong, indent=1)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflows_of_0_1_become_the_prompts_of_then(editor, name):
+    convert, server = editor
+    classes, _ = node_classes(server.get_json("/object_info"))
+    workflow = json.loads(WORKFLOWS[name].read_text("utf-8"))
+    assert_same_prompt(convert(workflow), PROMPTS[name], classes)
