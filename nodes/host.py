@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
 
-from ..pipelines.errors import UnclipWarning
+from ..pipelines.errors import UnclipWarning, warnings_to
 from ..pipelines.models.loading import PACKAGE_MODELS
 from ..pipelines.models.memory import MEMORY, Memory
 from ..pipelines.progress import Progress
@@ -126,14 +126,13 @@ def using(host: Host) -> Iterator[None]:
 
 @contextmanager
 def relayed_warnings() -> Iterator[None]:
-    """Hand the engine's warnings to the host; others stay Python warnings."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UnclipWarning)
+    """Hand the engine's warnings to the host as they come, each message once."""
+    told: set[str] = set()
+
+    def tell(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            current().warn(message)
+
+    with warnings_to(tell):
         yield
-    for warning in caught:
-        if issubclass(warning.category, UnclipWarning):
-            current().warn(str(warning.message))
-        else:
-            warnings.warn_explicit(
-                warning.message, warning.category, warning.filename, warning.lineno
-            )

@@ -1,4 +1,11 @@
-"""What the engine raises; every message says the cause and the way out in plain words."""
+"""What the engine raises and warns of; every message says the cause and the way out plainly."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class UnclipError(ValueError):
@@ -23,3 +30,29 @@ class Cancelled(Exception):
 
 class UnclipWarning(UserWarning):
     """Something was adjusted that a person would want to know, such as a cut prompt."""
+
+
+_listener: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
+
+
+def warn(message: str, stacklevel: int = 2) -> None:
+    """Tell whoever listens in this context, else give an :class:`UnclipWarning`.
+
+    Python's own filters belong to the whole process: with them, a run would hear what another
+    thread is warned of.
+    """
+    listener = _listener.get()
+    if listener is None:
+        warnings.warn(message, UnclipWarning, stacklevel=stacklevel + 1)
+    else:
+        listener(message)
+
+
+@contextmanager
+def warnings_to(listener: Callable[[str], None]) -> Iterator[None]:
+    """Hand the engine's warnings to ``listener`` within, in this thread or task only."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)

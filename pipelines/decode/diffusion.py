@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from .. import defaults
 from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
-from ..errors import UnclipError, UnclipWarning
+from ..errors import UnclipError, warn
 from ..images import fitted
 from ..models.component import Component, bring
 from ..models.weights import read_json
@@ -274,4 +273,4 @@ class DiffusionDecoder:
 
 
 def _no_effect(name: str, reason: str) -> None:
-    warnings.warn(f"Decode: {name} has no effect; {reason}.", UnclipWarning, stacklevel=4)
+    warn(f"Decode: {name} has no effect; {reason}.", stacklevel=4)

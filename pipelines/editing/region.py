@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch.nn import functional
 
 from ..decode.start import each
 from ..embeddings import ImageEmbedding
-from ..errors import UnclipError, UnclipWarning
+from ..errors import UnclipError, warn
 from ..stages import Decoder
 
 
@@ -71,11 +70,7 @@ def redraw(
     total = len(image) * count
     before, region = each(pictures[..., :3], total, "pictures"), each(masks, total, "masks")
     if not (region >= 0.5).any():
-        warnings.warn(
-            "Region edit: the mask is empty, so nothing is drawn. Paint what should change.",
-            UnclipWarning,
-            stacklevel=2,
-        )
+        warn("Region edit: the mask is empty, so nothing is drawn. Paint what should change.")
         return before
     small = decoder.trained_size(size[0], size[1])
     drawn = decoder.decode(

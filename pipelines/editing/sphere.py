@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from ..errors import UnclipError, UnclipWarning
+from ..errors import UnclipError, warn
 
 # Below this sine of the angle, the arc between two directions is not defined in float32.
 MIN_SINE = 1e-4
@@ -56,12 +55,10 @@ def slerp(start: Tensor, end: Tensor, t: float | Tensor) -> Tensor:
     path = torch.where(sine < MIN_SINE, line, arc)
     opposite = (sine < MIN_SINE) & (phi > 1)
     if opposite.any():
-        warnings.warn(
+        warn(
             "Two embeddings point in opposite directions, so that no arc between them is the "
             "shortest; it goes through the coordinate axis least like them. A third embedding "
-            "between them gives you the choice.",
-            UnclipWarning,
-            stacklevel=2,
+            "between them gives you the choice."
         )
         axis = torch.nn.functional.one_hot(start.abs().argmin(-1), start.shape[-1])
         side = unit(axis - (start * axis).sum(-1, keepdim=True) * start, "The axis")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
-from ..errors import ModelError, UnclipError, UnclipWarning
+from ..errors import ModelError, UnclipError, warn
 from ..images import clip_pixels
 from ..models.component import Component
 from ..models.remembered import remembered
@@ -91,10 +90,9 @@ class TextEncoderTower(PromptReader):
         for prompt in prompts:
             tokens = len(self._tokenizer(prompt, truncation=False, verbose=False).input_ids)
             if tokens > length:
-                warnings.warn(
+                warn(
                     f"The prompt is cut: it has {tokens - 2} tokens, this model reads the first "
                     f"{length - 2}. What comes later has no effect.",
-                    UnclipWarning,
                     stacklevel=3,
                 )
 
@@ -104,11 +102,10 @@ class TextEncoderTower(PromptReader):
             return
         for prompt in prompts:
             if words := unknown_words(self._tokenizer, prompt):
-                warnings.warn(
+                warn(
                     "This model was not taught " + ", ".join(repr(word) for word in words) + ". "
                     "It passes over such words as well as it can; its model card lists those it "
                     "knows.",
-                    UnclipWarning,
                     stacklevel=3,
                 )
 

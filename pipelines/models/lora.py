@@ -10,13 +10,12 @@ from __future__ import annotations
 import copy
 import json
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError, UnclipWarning
+from ..errors import ModelError, warn
 from .component import Component
 from .weights import tensor_shapes
 
@@ -87,11 +86,9 @@ def read(path: Path) -> dict[str, LowRank]:
         some = ", ".join(list(keys)[:3]) or "no tensors"
         raise ModelError(f"{path.name} holds no LoRA for a decoder or a prior (found {some}).")
     if len(ours) < len(names):
-        warnings.warn(
+        warn(
             f"{path.name} also changes a text encoder ({len(names) - len(ours)} matrices); only "
-            "decoders and priors are changed here.",
-            UnclipWarning,
-            stacklevel=2,
+            "decoders and priors are changed here."
         )
     pairs: dict[str, dict[str, Tensor]] = {}
     with safe_open(path, "pt") as file:
@@ -162,11 +159,9 @@ def apply(stages: Sequence[Any], path: Path, strength: float = 1.0) -> list[Any]
             "model: wire the prior or the decoder it was trained with."
         )
     if matched < len(changes):
-        warnings.warn(
+        warn(
             f"{path.name}: {len(changes) - matched} of {len(changes)} changes name no layer here "
-            "and are left out.",
-            UnclipWarning,
-            stacklevel=2,
+            "and are left out."
         )
     return adapted
 

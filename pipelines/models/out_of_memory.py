@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..errors import OutOfMemoryError, UnclipWarning
+from ..errors import OutOfMemoryError, warn
 
 _MESSAGES = ("out of memory", "not enough memory", "can't allocate memory")
 
@@ -37,7 +36,7 @@ def retried(
             raise
     # Outside of the handler: the exception's frames hold the tensors that filled the memory.
     _release(make_room)
-    warnings.warn(f"The device ran out of memory; {how}.", UnclipWarning, stacklevel=2)
+    warn(f"The device ran out of memory; {how}.")
     try:
         return smaller()
     except Exception as error:
