@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +11,8 @@ import torch
 
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..errors import UnclipError
+from ..files import write_atomically
+from ..json_file import parse
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,13 +47,10 @@ def save_embedding(
     if preview is not None:
         header["preview"] = base64.b64encode(_thumbnail(preview)).decode("ascii")
     content = save({"vectors": image.vectors.float().contiguous()}, header)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        os.replace(part, path)  # noqa: PTH105
+        write_atomically(path, lambda file: file.write(content))
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise UnclipError(
             f"The embedding cannot be written to {path}: {error.strerror}."
         ) from error
@@ -99,13 +95,13 @@ def read_header(path: Path) -> dict[str, str]:
             length = int.from_bytes(file.read(8), "little")
             if size > MAX_BYTES or not 2 <= length <= size - 8:
                 raise ValueError("its first bytes are no header")
-            header: Any = json.loads(file.read(length))
+            header: Any = parse(file.read(length))
         text = header["__metadata__"]
         if text["format"] != FORMAT:
             raise ValueError(f"its format is {text['format']!r}")
     except OSError as error:
         raise UnclipError(f"{path.name} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UnclipError(
             f"{path.name} is no embedding that Save embed wrote ({error}); choose another file."
         ) from error

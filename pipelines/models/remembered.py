@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor
+
+from ..files import write_atomically
 
 
 def folder() -> Path:
@@ -35,12 +36,8 @@ def remembered(key: str, compute: Callable[[], Tensor]) -> Tensor:
     except (OSError, SafetensorError, KeyError):
         pass
     value = compute()
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(save({"value": value.contiguous()}))
-        part.replace(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
+    content = save({"value": value.contiguous()})
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda file: file.write(content))
     return value

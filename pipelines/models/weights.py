@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import json_file
 from ..errors import ModelError
 
 if TYPE_CHECKING:
@@ -19,11 +19,13 @@ def read_json(path: Path) -> dict[str, Any]:
         ModelError: the file is missing, not JSON, or not an object.
     """
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value = json_file.read(path)
     except FileNotFoundError:
         raise ModelError(f"{path} is missing; copy the whole model folder.") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}. Copy the file again.") from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ModelError(f"{path} {error}. Copy the file again.") from error
     if not isinstance(value, dict):
         raise ModelError(f"{path} does not hold a JSON object. Copy the file again.")
     return value

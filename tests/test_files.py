@@ -1,0 +1,93 @@
+"""Files are written whole or not at all, and JSON from anywhere is read within bounds."""
+
+import threading
+
+import pytest
+from unclip_graph.pipelines import json_file
+from unclip_graph.pipelines.errors import ModelError
+from unclip_graph.pipelines.files import write_atomically
+from unclip_graph.pipelines.models.loading import find_models, load_model
+
+DEEP = b'{"a":' * 100_000
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"old")
+
+    def stops(file):
+        file.write(b"half")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_atomically(path, stops)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.txt", b"old")]
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_write_replaces_only_where_it_may(tmp_path, durable):
+    path = tmp_path / "a.txt"
+    write_atomically(path, lambda file: file.write(b"one"), overwrite=False, durable=durable)
+    write_atomically(path, lambda file: file.write(b"two"), durable=durable)
+    with pytest.raises(FileExistsError):
+        write_atomically(path, lambda file: file.write(b"three"), overwrite=False)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a.txt", b"two")]
+
+
+def test_of_many_that_write_a_new_file_one_wins(tmp_path):
+    path, failed = tmp_path / "a.txt", []
+
+    def write(i):
+        try:
+            write_atomically(path, lambda file: file.write(b"%d" % i * 9), overwrite=False)
+        except FileExistsError:
+            failed.append(i)
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failed) == 7
+    assert path.read_bytes() == b"%d" % ({*range(8)} - {*failed}).pop() * 9
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_part_file_lies_in_the_scratch_folder(tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    seen = []
+    write_atomically(tmp_path / "a.txt", lambda _: seen.extend(scratch.iterdir()), scratch=scratch)
+    assert len(seen) == 1 and not list(scratch.iterdir()) and (tmp_path / "a.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (DEEP, "nested more than 64 levels deep"),
+        (b"[" * 65 + b"]" * 65, "nested more than 64 levels deep"),
+        (b"\xff\xfe{}", "not a text in UTF-8"),
+        (b"{", "is not JSON"),
+        (b"[" + b"9" * 5000 + b"x]", "is not JSON"),
+        (b" " * (json_file.MAX_BYTES + 1), "larger than 32 MiB"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
+    ],
+)
+def test_json_that_is_refused(raw, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        json_file.parse(raw)
+    path = tmp_path / "a.json"
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match=message):
+        json_file.read(path)
+
+
+def test_json_of_64_levels_and_a_byte_order_mark_is_read():
+    assert json_file.parse(b"\xef\xbb\xbf" + b"[" * 63 + b"]" * 63)
+
+
+def test_a_nested_model_index_is_a_clear_error(tiny_copy):
+    (tiny_copy / "model_index.json").write_bytes(DEEP)
+    with pytest.raises(ModelError, match=r"model_index\.json is nested .* Copy the file again"):
+        load_model(tiny_copy)
+    assert find_models([tiny_copy.parent]) == []
