@@ -31,7 +31,7 @@ from unclip_graph.training.scenes import (
     BACKGROUNDS,
     HELD_OUT,
     POSITIONS,
-    SIZES,
+    PLACED_SIZES,
     Scene,
     SceneObject,
     batch_of,
@@ -84,7 +84,7 @@ def cases(each: int) -> list[Case]:
                 grounds = [b for b in BACKGROUNDS if b not in (colour, start.colour)]
                 ground = str(rng.choice(grounds))
                 place = {
-                    "size": str(rng.choice(list(SIZES))),
+                    "size": str(rng.choice(PLACED_SIZES)),
                     "position": str(rng.choice(POSITIONS)),
                 }
                 found.append(

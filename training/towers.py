@@ -49,7 +49,7 @@ from .data import (
 from .graph import Batch
 from .loop import Evaluation, Setting
 from .pool import ReplayPool
-from .scenes import POSITIONS, Mix, SceneBatch, chinese, english, visible
+from .scenes import HUGE, POSITIONS, SIZE_NAMES, Mix, SceneBatch, chinese, english, visible
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
 WIDTH = 128
@@ -261,10 +261,14 @@ class ClipStage:
         return loss, {name: figure.detach() for name, figure in figures.items()}
 
     def _drift(self, image: Tensor, batch: Batch) -> Tensor:
-        """Mean squared distance from the first model's, over the variance, of single objects."""
+        """Mean squared distance from the first model's, over the variance, of single objects.
+
+        Not of those that fill the picture: no model was taught them before.
+        """
         with torch.no_grad():
             first = self.anchor(batch["picture"]).image_embeds
         single = batch["label count"][:, 0]
+        single = single * (1 - batch["label size"][:, SIZE_NAMES.index(HUGE)])
         distance = (image - first).square().mean(1) / first.var(0).mean()
         drift: Tensor = (distance * single).sum() / single.sum()
         return drift

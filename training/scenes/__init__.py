@@ -47,7 +47,9 @@ BACKGROUNDS: dict[str, tuple[int, int, int]] = {
     "yellow": (247, 236, 150),
     "pink": (246, 182, 205),
 }
-SIZES: dict[str, float] = {"small": 7.0, "medium": 10.3, "large": 14.0}
+SIZES: dict[str, float] = {"small": 7.0, "medium": 10.3, "large": 14.0, "huge": 25.0}
+HUGE = "huge"  # fills the picture, so it is alone and in the middle
+PLACED_SIZES = tuple(size for size in SIZES if size != HUGE)
 POSITIONS = (
     "top left",
     "top",
@@ -60,6 +62,7 @@ POSITIONS = (
     "bottom right",
 )
 CENTRES = (14.0, 32.0, 50.0)
+_OVER_THE_EDGE = 3.0  # how far a large object in a corner may stick out
 POSITION_JITTER = 1.6
 SIZE_JITTER = 0.04
 
@@ -176,7 +179,8 @@ class Mix:
 
     ``counts`` are the probabilities of one, two, three and four objects, ``concepts`` is how
     many concepts are known (the most common first), ``share`` how many of the scenes show
-    them, ``unseen`` asks for the combinations that training never sees, and only for those.
+    them, ``filling`` how many of the single objects fill the picture, ``unseen`` asks for the
+    combinations that training never sees, and only for those.
     """
 
     counts: tuple[float, ...] = (1.0,)
@@ -184,9 +188,10 @@ class Mix:
     share: float = 0.0
     patterned: float = 0.0
     unseen: bool = False
+    filling: float = 0.0
 
 
-TRAINING = Mix((0.6, 0.2, 0.1, 0.1), 100, 0.65, 0.12)
+TRAINING = Mix((0.6, 0.2, 0.1, 0.1), 100, 0.65, 0.12, filling=0.4)
 
 
 def place(size: Ints, position: Ints, rng: np.random.Generator) -> Array:
@@ -205,7 +210,8 @@ def place(size: Ints, position: Ints, rng: np.random.Generator) -> Array:
 
 def _draw(n: int, mix: Mix, rng: np.random.Generator) -> SceneBatch:
     slots = (n, MAX_OBJECTS)
-    size = rng.integers(len(SIZES), size=slots)
+    count = rng.choice(len(mix.counts), n, p=mix.counts) + 1
+    size = rng.integers(len(PLACED_SIZES), size=slots)
     position = rng.random((n, len(POSITIONS))).argsort(1)[:, :MAX_OBJECTS]
     shape = rng.integers(len(SHAPES), size=slots)
     colour = rng.integers(len(COLOURS), size=slots)
@@ -217,9 +223,12 @@ def _draw(n: int, mix: Mix, rng: np.random.Generator) -> SceneBatch:
     group = rng.random(n) < 0.4
     for attribute in (shape, colour, size):
         attribute[group, 1:] = attribute[group, :1]
+    filling = (count == 1) & (rng.random(n) < mix.filling)
+    size[filling, 0] = SIZE_NAMES.index(HUGE)
+    position[filling, 0] = POSITIONS.index("center")
     patterned = rng.random(n) < mix.patterned
     return SceneBatch(
-        count=rng.choice(len(mix.counts), n, p=mix.counts) + 1,
+        count=count,
         background=rng.integers(len(BACKGROUNDS), size=n),
         pattern=rng.integers(1, len(PATTERNS), size=n) * patterned,
         style=rng.integers(len(STYLES), size=n),
@@ -239,12 +248,14 @@ def paint(shape: Ints, rng: np.random.Generator) -> Ints:
 
 
 def visible(batch: SceneBatch) -> NDArray[np.bool_]:
-    """Which scenes [B] show every object: no object of its ground's colour, no overlap."""
+    """Which scenes [B] show every object: none of its ground's colour, cut off or overlapped."""
     used = np.arange(MAX_OBJECTS) < batch.count[:, None]
     good = np.ones(len(batch), bool)
     for name in ("white", "black"):
         same = (batch.colour == COLOUR_NAMES.index(name)) & used
         good &= ~(same.any(1) & (batch.background == BACKGROUND_NAMES.index(name)))
+    reach = np.abs(batch.geometry[..., :2] - CANVAS / 2).max(-1) + batch.geometry[..., 2]
+    good &= ~((reach > CANVAS / 2 + _OVER_THE_EDGE) & used).any(1)
     for a, b in combinations(range(MAX_OBJECTS), 2):
         apart = np.hypot(*(batch.geometry[:, a, :2] - batch.geometry[:, b, :2]).T)
         touch = apart < batch.geometry[:, a, 2] + batch.geometry[:, b, 2] + 1

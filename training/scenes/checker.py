@@ -23,6 +23,7 @@ Array = NDArray[np.float32]
 MIN_AREA = 14.0  # pixels; the smallest rendered object, a crescent, covers about 40
 MIN_CONTRAST = 0.16  # RGB distance from the background at which a pixel may be an object
 _MARGIN = 3
+_RIM = 3
 _NUDGES = np.array(
     [(dx, dy, s) for dx in (-0.6, 0, 0.6) for dy in (-0.6, 0, 0.6) for s in (0.93, 1, 1.07)],
     np.float32,
@@ -132,10 +133,17 @@ def shrunk(picture: Array) -> Array:
     return picture.reshape(CANVAS, step, CANVAS, step, 3).mean((1, 3))
 
 
+def ground_colour(picture: Array) -> Array:
+    """The commonest colour [3] along the rim of a picture [64, 64, 3]: nothing covers it all."""
+    rim = np.ones(picture.shape[:2], bool)
+    rim[_RIM:-_RIM, _RIM:-_RIM] = False
+    return np.median(picture[rim], 0).astype(np.float32)
+
+
 def read(picture: Array) -> Scene:
     """The scene that a picture [S, S, 3] in 0..1 shows; largest object first."""
     picture = shrunk(picture)
-    ground = np.median(picture.reshape(-1, 3), 0).astype(np.float32)
+    ground = ground_colour(picture)
     strength = np.sqrt(np.square(picture - ground).sum(-1))
     peak = float(np.quantile(strength, 0.997))
     parts = components(strength > max(MIN_CONTRAST, 0.2 * peak))

@@ -1,4 +1,4 @@
-"""Chinese descriptions of scenes, with attributes left out and words varied.
+"""Chinese descriptions of scenes, with attributes left out, words varied, in many sentences.
 
 Every character is a word to the tokenizer. The plainest description of a scene reads
 "一个大的红色圆形在左上角，白色背景".
@@ -7,102 +7,77 @@ Every character is a word to the tokenizer. The plainest description of a scene 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 
-from . import OWN, POSITIONS, Scene, SceneObject
+from . import HUGE, OWN, POSITIONS, Scene, SceneObject
+from . import chinese_words as table
+from .chinese_words import FRAMES
 from .concepts import CONCEPTS, concept, is_concept
+from .said import Said, said
+from .traditional import traditional
 
-Words = dict[str, tuple[str, ...]]
-
-_SHAPES: Words = {
-    "circle": ("圆形", "圆圈", "圆"),
-    "square": ("方形", "正方形", "方块"),
-    "triangle": ("三角形", "三角"),
-    "diamond": ("菱形",),
-    "star": ("星形", "五角星", "星星"),
-    "heart": ("心形", "爱心"),
-    "cross": ("十字", "十字形", "加号"),
-    "ring": ("圆环", "环形"),
-    "crescent": ("月牙形", "新月形"),
-}
-_COLOURS: Words = {
-    "red": ("红色",),
-    "orange": ("橙色", "橘色"),
-    "yellow": ("黄色",),
-    "green": ("绿色",),
-    "cyan": ("青色",),
-    "blue": ("蓝色",),
-    "purple": ("紫色",),
-    "pink": ("粉色", "粉红色"),
-    "black": ("黑色",),
-    "white": ("白色",),
-    "gray": ("灰色",),
-}
-_SIZES: Words = {
-    "small": ("小", "小小"),
-    "medium": ("中等", "中等大小"),
-    "large": ("大", "很大", "巨大"),
-}
-_POSITIONS: Words = {
-    "top left": ("左上角", "左上方"),
-    "top": ("上方", "上面", "顶部"),
-    "top right": ("右上角", "右上方"),
-    "left": ("左边", "左侧"),
-    "center": ("中间", "中央", "中心"),
-    "right": ("右边", "右侧"),
-    "bottom left": ("左下角", "左下方"),
-    "bottom": ("下方", "下面", "底部"),
-    "bottom right": ("右下角", "右下方"),
-}
-_PATTERNS: Words = {"striped": ("条纹",), "dotted": ("圆点", "波点"), "checkered": ("格子",)}
-_STYLES: Words = {
-    "noto": ("立体风格",),
-    "fluent": ("柔和风格",),
-    "twemoji": ("扁平风格",),
-}
-_NUMBERS = {2: ("两个", "2个"), 3: ("三个", "3个"), 4: ("四个", "4个")}
-
-
-LEADS = ("画", "请画", "画一幅图，", "一张图片，", "图里有", "我要", "生成")
+__all__ = ["FRAMES", "canonical", "characters", "describe"]
 
 
 def canonical(scene: Scene) -> str:
     """The description that states every attribute in the plainest order."""
-    things = "和".join(
-        f"一个{_SIZES[o.size][0]}的{_colour(o.colour)}{_names(o.shape)[0]}在{_POSITIONS[o.position][0]}"
-        for o in scene.objects
-    )
-    return f"{things}，{_ground(scene)}"
+    things = "和".join(map(_canonical_thing, scene.objects))
+    return f"{things}，{_plain_ground(scene)}背景"
+
+
+def _canonical_thing(thing: SceneObject) -> str:
+    place = "" if thing.size == HUGE else f"在{table.POSITIONS[thing.position][0]}"
+    colour = table.COLOURS[thing.colour][0] if thing.colour != OWN else ""
+    return f"一个{table.SIZES[thing.size][0]}的{colour}{_names(thing.shape)[0]}{place}"
 
 
 def _names(kind: str) -> tuple[str, ...]:
-    return concept(kind).chinese if is_concept(kind) else _SHAPES[kind]
+    return concept(kind).chinese if is_concept(kind) else table.SHAPES[kind]
 
 
-def _colour(colour: str) -> str:
-    return _COLOURS[colour][0] if colour != OWN else ""
+def _plain_ground(scene: Scene) -> str:
+    pattern = table.PATTERNS[scene.pattern][0] if scene.pattern else ""
+    return table.GROUNDS[scene.background][0] + pattern
 
 
-def _ground(scene: Scene) -> str:
-    pattern = _PATTERNS[scene.pattern][0] if scene.pattern else ""
-    return f"{_COLOURS[scene.background][0]}{pattern}背景"
+def _ground(scene: Scene, rng: random.Random) -> str:
+    pattern = _pick(table.PATTERNS[scene.pattern], rng) if scene.pattern else ""
+    return _pick(table.GROUNDS[scene.background], rng) + pattern
 
 
 def _pick(words: tuple[str, ...], rng: random.Random) -> str:
     return rng.choice(words) if rng.random() < 0.35 else words[0]
 
 
-def _noun(thing: SceneObject, rng: random.Random, keep: float) -> str:
-    """Size, colour and kind; each attribute stays with chance ``keep``."""
-    words = ""
-    if rng.random() < keep:
-        words = _pick(_SIZES[thing.size], rng) + ("的" if rng.random() < 0.7 else "")
-    if thing.colour != OWN and rng.random() < keep + (1 - keep) / 2:
-        words += _pick(_COLOURS[thing.colour], rng) + ("的" if rng.random() < 0.3 else "")
+def _name(thing: SceneObject, told: Said, rng: random.Random) -> str:
     if is_concept(thing.shape) and rng.random() < 0.05:
-        return words + concept(thing.shape).emoji
-    known = is_concept(thing.shape) or rng.random() < keep + (1 - keep) / 2
-    return words + (_pick(_names(thing.shape), rng) if known else "图形")
+        return concept(thing.shape).emoji
+    return _pick(_names(thing.shape), rng) if told.kind else "图形"
+
+
+def _noun(thing: SceneObject, told: Said, rng: random.Random, counted: str) -> str:
+    """How many, size, colour and kind; mostly before the noun, at times after it."""
+    size = _pick(table.SIZES[thing.size], rng) if told.size else ""
+    colour = _pick(table.COLOURS[thing.colour], rng) if told.colour else ""
+    name, form = _name(thing, told, rng), rng.random()
+    if thing.size == HUGE and form < 0.2:
+        return rng.choice(table.FILLING).format(counted + colour + name)
+    if (size or colour) and form > 0.85:
+        frame = rng.choice(table.AFTER_NOUN[bool(size), bool(colour)])
+        return counted + frame.format(noun=name, size=size, colour=colour)
+    if size and rng.random() < 0.65:
+        size += "的"
+    if colour and (rng.random() < 0.3 or len(colour) == 1):
+        colour += "的"
+    return counted + (colour + size if form > 0.65 else size + colour) + name
+
+
+def _one(rng: random.Random) -> str:
+    form = rng.random()
+    if form < 0.6:
+        return "一个"
+    return rng.choice(("一", "一", "1")) + rng.choice(table.MEASURES) if form < 0.85 else ""
 
 
 def _relation(a: SceneObject, b: SceneObject, rng: random.Random) -> str:
@@ -115,51 +90,81 @@ def _relation(a: SceneObject, b: SceneObject, rng: random.Random) -> str:
     return rng.choice(options)
 
 
+def _placed(thing: SceneObject, scene: Scene, rng: random.Random, keep: float) -> str:
+    """One object and where it is."""
+    told = said(thing, scene, rng, keep)
+    noun = _noun(thing, told, rng, _one(rng))
+    if not told.place:
+        return noun
+    place, form = _pick(table.POSITIONS[thing.position], rng), rng.random()
+    frames = table.PLACED if form < 0.7 else table.PLACE_FIRST
+    frame = frames[0] if form < 0.4 else rng.choice(frames)
+    return frame.format(noun=noun, place=place)
+
+
 def _things(scene: Scene, rng: random.Random, keep: float) -> str:
     objects = scene.objects
     kinds = {(o.shape, o.colour, o.size) for o in objects}
     if len(objects) > 1 and len(kinds) == 1 and rng.random() < 0.7:
-        return rng.choice(_NUMBERS[len(objects)]) + _noun(objects[0], rng, keep)
+        measure = "个" if rng.random() < 0.7 else rng.choice(table.MEASURES)
+        several = rng.choice(table.COUNTS[len(objects)]) + measure
+        return _noun(objects[0], said(objects[0], scene, rng, keep), rng, several)
     if len(objects) == 2 and rng.random() < 0.4:
         a, b = rng.sample(objects, 2)
-        side = _relation(a, b, rng)
-        return f"一个{_noun(a, rng, keep)}在一个{_noun(b, rng, keep)}的{side}"
-    parts = []
-    for thing in objects:
-        article = "一个" if rng.random() < 0.8 else ""
-        noun = _noun(thing, rng, keep)
-        place = _pick(_POSITIONS[thing.position], rng) if rng.random() < keep else ""
-        if not place:
-            parts.append(article + noun)
-        elif rng.random() < 0.7:
-            parts.append(f"{article}{noun}在{place}")
-        else:
-            parts.append(f"{place}有{article}{noun}")
+        first, second = (_noun(o, said(o, scene, rng, keep), rng, "一个") for o in (a, b))
+        return f"{first}在{second}的{_relation(a, b, rng)}"
+    parts = [_placed(thing, scene, rng, keep) for thing in objects]
     return rng.choice(("和", "，")).join(parts)
 
 
+def _tags(scene: Scene, rng: random.Random, keep: float) -> str:
+    """A single object as a list of words: "圆形，粉色，大，下方，粉色背景"."""
+    (thing,) = scene.objects
+    told = said(thing, scene, rng, keep)
+    tags = [_name(thing, told, rng)]
+    if told.colour:
+        tags.append(_pick(table.COLOURS[thing.colour], rng))
+    if told.size:
+        tags.append(_pick(table.SIZES[thing.size], rng))
+    if told.place:
+        tags.append(_pick(table.POSITIONS[thing.position], rng))
+    if rng.random() < max(keep, 0.7):
+        tags.append(rng.choice(table.GROUNDS_APART).format(_ground(scene, rng)))
+    if rng.random() < 0.7:
+        rng.shuffle(tags)
+    return rng.choice(("，", "，", "、", " ", ", ")).join(tags)
+
+
 def describe(scene: Scene, rng: random.Random) -> str:
-    """A random description: canonical, in varied words, or with attributes left out."""
+    """A random description: canonical, in varied words, as tags, or with attributes left out."""
     form = rng.random()
-    if form < 0.35:
+    if form < 0.3:
         return canonical(scene)
-    keep = 1.0 if form < 0.6 else 0.6
+    keep = 1.0 if form < 0.65 else 0.6
+    if len(scene.objects) == 1 and rng.random() < 0.15:
+        return _tags(scene, rng, keep)
     text = _things(scene, rng, keep)
     if rng.random() < 0.2 and any(is_concept(o.shape) for o in scene.objects):
-        text = f"{text}，{_pick(_STYLES[scene.style], rng)}"
+        text = f"{text}，{_pick(table.STYLES[scene.style], rng)}"
     if rng.random() > max(keep, 0.7):
         return text
-    ground = _ground(scene)
-    form = rng.random()
-    if form < 0.5:
-        return f"{text}，{ground}"
-    return f"{ground}，{text}" if form < 0.75 else f"{ground}上{text}"
+    ground, form = _ground(scene, rng), rng.random()
+    if form < 0.3:
+        return rng.choice(table.ON_GROUND).format(ground=ground, things=text)
+    apart = _pick(table.GROUNDS_APART, rng).format(ground)
+    return f"{text}，{apart}" if form < 0.75 else f"{apart}，{text}"
 
 
 def characters(concepts: int) -> Iterator[str]:
     """Every character that descriptions with that many concepts can hold, for the tokenizer."""
-    texts = ["一个的在和，。有上左右边下面图形背景两三四大小只朵是", *LEADS]
-    for table in (_SHAPES, _COLOURS, _SIZES, _POSITIONS, _PATTERNS, _STYLES):
-        texts += [word for names in table.values() for word in names]
+    texts = ["一个的在和，。、：有上左右边下面图形背景两三四大小只朵是1"]
+    frames = (table.FILLING, table.PLACED, table.PLACE_FIRST, table.GROUNDS_APART)
+    for several in (*frames, table.ON_GROUND, FRAMES, *table.AFTER_NOUN.values()):
+        texts += [re.sub(r"\{\w*\}", "", frame) for frame in several]
+    words = (table.SHAPES, table.COLOURS, table.GROUNDS, table.SIZES, table.POSITIONS)
+    for meanings in (*words, table.PATTERNS, table.STYLES):
+        texts += [word for names in meanings.values() for word in names]
+    texts += [*table.MEASURES, *(number for names in table.COUNTS.values() for number in names)]
     texts += [name for thing in CONCEPTS[:concepts] for name in thing.chinese]
-    yield from dict.fromkeys("".join(texts))
+    plain = "".join(texts)
+    yield from dict.fromkeys(plain + traditional(plain))

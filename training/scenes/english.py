@@ -1,4 +1,4 @@
-"""English descriptions of scenes, with attributes left out and words varied.
+"""English descriptions of scenes, with attributes left out, words varied, in many sentences.
 
 They are made of plain words and commas, so that a small tokenizer knows each word.
 """
@@ -6,98 +6,89 @@ They are made of plain words and commas, so that a small tokenizer knows each wo
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
-from . import BACKGROUNDS, COLOURS, OWN, PATTERNS, POSITIONS, SIZES, Scene, SceneObject
+from . import BACKGROUNDS, COLOURS, HUGE, PATTERNS, POSITIONS, SIZES, Scene, SceneObject
 from .concepts import CONCEPTS, concept, is_concept
+from .english_words import (
+    AFTER_NOUN,
+    BACKGROUND_WORDS,
+    CANONICAL_POSITION,
+    COLOUR_WORDS,
+    FILLING,
+    FRAMES,
+    GROUND_APART,
+    NUMBERS,
+    ON_GROUND,
+    PATTERN_WORDS,
+    PLACE_FIRST,
+    PLACED,
+    POSITION_PHRASES,
+    SHAPE_WORDS,
+    SIZE_WORDS,
+    STYLES,
+    Words,
+)
+from .said import Said, said
 from .shapes import SHAPES
 
-Words = dict[str, tuple[str, ...]]
+__all__ = ["FRAMES", "canonical", "describe", "words"]
 
-_SHAPE_WORDS: Words = {
-    "circle": ("disc", "round dot"),
-    "diamond": ("rhombus",),
-    "cross": ("plus sign",),
-    "ring": ("hoop",),
-    "crescent": ("crescent shape",),
-    "heart": ("heart shape", "❤️", "❤"),
-    "star": ("five pointed star", "⭐"),
-}
-_SIZE_WORDS: Words = {
-    "small": ("little", "tiny"),
-    "medium": ("medium sized", "middle sized"),
-    "large": ("big", "huge"),
-}
-_COLOUR_WORDS: Words = {"purple": ("violet",), "cyan": ("turquoise",)}
-_BACKGROUND_WORDS: Words = {
-    "gray": ("grey",),
-    "blue": ("light blue",),
-    "green": ("light green",),
-    "yellow": ("light yellow",),
-    "pink": ("light pink",),
-}
-_POSITION_PHRASES: Words = {
-    "top left": ("in the upper left", "in the top left corner"),
-    "top": ("in the upper middle", "at the top center"),
-    "top right": ("in the upper right", "in the top right corner"),
-    "left": ("in the middle left", "on the left side"),
-    "center": ("in the middle", "in the centre"),
-    "right": ("in the middle right", "on the right side"),
-    "bottom left": ("in the lower left", "in the bottom left corner"),
-    "bottom": ("in the lower middle", "at the bottom center"),
-    "bottom right": ("in the lower right", "in the bottom right corner"),
-}
-_CANONICAL_POSITION = {
-    position: f"at the {position}" if position in ("top", "bottom") else f"in the {position}"
-    for position in POSITIONS
-} | {"left": "on the left", "right": "on the right"}
-_NUMBERS = {2: ("two", "2"), 3: ("three", "3"), 4: ("four", "4")}
-_STYLES: Words = {
-    "noto": ("in a shaded style", "in noto style"),
-    "fluent": ("in a soft style", "in fluent style"),
-    "twemoji": ("in a flat style", "in twemoji style"),
-}
-_PATTERN_WORDS: Words = {"striped": ("stripy",), "dotted": ("spotted",), "checkered": ("checked",)}
 _PLURALS = {
     "mouse": "mice",
     "wolf": "wolves",
     "maple leaf": "maple leaves",
     "fish": "fish",
+    "goldfish": "goldfish",
     "sheep": "sheep",
     "sushi": "sushi",
     "corn": "corn",
+    "maize": "maize",
 }
-_ONE_OF_A_KIND = ("grapes", "glasses", "headphones", "noodles", "french fries", "jeans", "socks")
+_ONE_OF_A_KIND = (
+    "grapes",
+    "glasses",
+    "spectacles",
+    "eyeglasses",
+    "headphones",
+    "noodles",
+    "fries",
+    "jeans",
+    "socks",
+)
 
 
 def canonical(scene: Scene) -> str:
     """The description that states every attribute in the plainest order."""
     things = " and ".join(
-        " ".join(
-            filter(None, ("a", o.size, o.colour, o.shape, _CANONICAL_POSITION[o.position])),
-        )
+        " ".join(filter(None, ("a", o.size, o.colour, o.shape, _canonical_place(o))))
         for o in scene.objects
     )
     ground = " ".join(filter(None, ("on a", scene.pattern, scene.background, "background")))
     return f"{things} {ground}"
 
 
+def _canonical_place(thing: SceneObject) -> str:
+    return "" if thing.size == HUGE else CANONICAL_POSITION[thing.position]
+
+
 def _vary(word: str, synonyms: Words, rng: random.Random) -> str:
-    if word in synonyms and rng.random() < 0.3:
+    if word in synonyms and rng.random() < 0.35:
         return rng.choice(synonyms[word])
     return word
 
 
 def _position(position: str, rng: random.Random) -> str:
-    if rng.random() < 0.3:
-        return rng.choice(_POSITION_PHRASES[position])
-    return _CANONICAL_POSITION[position]
+    if rng.random() < 0.35:
+        return rng.choice(POSITION_PHRASES[position])
+    return CANONICAL_POSITION[position]
 
 
 def _plural(noun: str) -> str:
     if noun in _PLURALS:
         return _PLURALS[noun]
-    if noun in _ONE_OF_A_KIND:
+    if noun.split()[-1] in _ONE_OF_A_KIND:
         return noun
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
@@ -111,38 +102,65 @@ def _article(phrase: str) -> str:
 def _name(kind: str, rng: random.Random) -> str:
     """What the thing is called: mostly the plainest name, at times its emoji."""
     if not is_concept(kind):
-        return _vary(kind, _SHAPE_WORDS, rng)
+        return _vary(kind, SHAPE_WORDS, rng)
     thing, form = concept(kind), rng.random()
     if form < 0.06:
         return thing.emoji
     return rng.choice(thing.english) if form < 0.4 else kind
 
 
-def _noun(thing: SceneObject, rng: random.Random, keep: float, plural: bool = False) -> str:
-    """Size, colour and kind of one object; each attribute stays with chance ``keep``."""
-    words = []
-    if rng.random() < keep:
-        words.append(_vary(thing.size, _SIZE_WORDS, rng))
-    if thing.colour != OWN and rng.random() < keep + (1 - keep) / 2:
-        words.append(_vary(thing.colour, _COLOUR_WORDS, rng))
-    known = is_concept(thing.shape) or rng.random() < keep + (1 - keep) / 2
-    name = _name(thing.shape, rng) if known else "shape"
-    words.append(_plural(name) if plural and name.isascii() else name)
-    phrase = " ".join(words)
-    return phrase if plural else _article(phrase)
-
-
-def _background(scene: Scene, rng: random.Random) -> tuple[str, bool]:
-    """A phrase for the background and whether it must follow a comma."""
-    colour = _vary(scene.background, _BACKGROUND_WORDS, rng)
-    if scene.pattern:
-        colour = f"{_vary(scene.pattern, _PATTERN_WORDS, rng)} {colour}"
+def _noun(thing: SceneObject, told: Said, rng: random.Random, plural: bool = False) -> str:
+    """Size, colour and kind of one object, mostly before its noun, at times after it."""
+    size = _vary(thing.size, SIZE_WORDS, rng) if told.size else ""
+    colour = _vary(thing.colour, COLOUR_WORDS, rng) if told.colour else ""
+    name = _name(thing.shape, rng) if told.kind else "shape"
+    if plural:
+        return " ".join(filter(None, (size, colour, _plural(name) if name.isascii() else name)))
     form = rng.random()
-    if form < 0.6:
-        return f"on {_article(colour)} background", False
-    if form < 0.85:
-        return f"on {colour}", False
-    return f"{colour} background", True
+    if thing.size == HUGE and form < 0.25:
+        return rng.choice(FILLING).format(_article(f"{colour} {name}".strip()))
+    if (size or colour) and form > 0.8:
+        frame = rng.choice(AFTER_NOUN[bool(size), bool(colour)])
+        return _article(frame.format(noun=name, size=size, colour=colour))
+    parts = (colour, size, name) if 0.75 < form <= 0.8 else (size, colour, name)
+    phrase = " ".join(filter(None, parts))
+    return phrase if rng.random() < 0.12 else _counted(phrase, rng)
+
+
+def _counted(phrase: str, rng: random.Random) -> str:
+    form = rng.random()
+    if form < 0.06:
+        return f"{rng.choice(('one', '1', 'single', 'the'))} {phrase}"
+    return _article(phrase)
+
+
+def _placed(thing: SceneObject, scene: Scene, rng: random.Random, keep: float) -> str:
+    """One object and where it is."""
+    told = said(thing, scene, rng, keep)
+    noun = _noun(thing, told, rng)
+    if not told.place:
+        return noun
+    place, form = _position(thing.position, rng), rng.random()
+    if form < 0.75:
+        return f"{noun} {place}"
+    return rng.choice(PLACED if form < 0.88 else PLACE_FIRST).format(noun=noun, place=place)
+
+
+def _ground(scene: Scene, rng: random.Random) -> str:
+    """The background in a word or two."""
+    colour = _vary(scene.background, BACKGROUND_WORDS, rng)
+    return f"{_vary(scene.pattern, PATTERN_WORDS, rng)} {colour}" if scene.pattern else colour
+
+
+def _with_ground(things: str, scene: Scene, rng: random.Random) -> str:
+    ground, form = _ground(scene, rng), rng.random()
+    if form < 0.4:
+        return f"{things} on {_article(ground)} background"
+    if form < 0.75:
+        phrase = rng.choice(ON_GROUND).format(a=_article(ground), g=ground)
+        return f"{phrase}, {things}" if form > 0.69 else f"{things} {phrase}"
+    phrase = rng.choice(GROUND_APART).format(g=ground)
+    return f"{phrase}, {things}" if form > 0.9 else f"{things}, {phrase}"
 
 
 def _relation(a: SceneObject, b: SceneObject, rng: random.Random) -> str:
@@ -164,70 +182,66 @@ def _is_group(scene: Scene) -> bool:
 def _things(scene: Scene, rng: random.Random, keep: float) -> str:
     objects = scene.objects
     if _is_group(scene) and rng.random() < 0.7:
-        return f"{rng.choice(_NUMBERS[len(objects)])} {_noun(objects[0], rng, keep, plural=True)}"
+        told = said(objects[0], scene, rng, keep)
+        return f"{rng.choice(NUMBERS[len(objects)])} {_noun(objects[0], told, rng, plural=True)}"
     if len(objects) == 2 and rng.random() < 0.4:
         a, b = rng.sample(objects, 2)
-        return f"{_noun(a, rng, keep)} {_relation(a, b, rng)} {_noun(b, rng, keep)}"
-    parts = []
-    for thing in objects:
-        part = _noun(thing, rng, keep)
-        if rng.random() < keep:
-            part += " " + _position(thing.position, rng)
-        parts.append(part)
-    return " and ".join(parts)
+        first, second = (_noun(o, said(o, scene, rng, keep), rng) for o in (a, b))
+        return f"{first} {_relation(a, b, rng)} {second}"
+    return " and ".join(_placed(thing, scene, rng, keep) for thing in objects)
+
+
+def _tags(scene: Scene, rng: random.Random, keep: float) -> str:
+    """A single object as a list of words: "circle, pink, large, bottom, pink background"."""
+    (thing,) = scene.objects
+    told = said(thing, scene, rng, keep)
+    size = _vary(thing.size, SIZE_WORDS, rng) if told.size else ""
+    colour = _vary(thing.colour, COLOUR_WORDS, rng) if told.colour else ""
+    name = _name(thing.shape, rng)
+    if colour and rng.random() < 0.3:
+        colour, name = "", f"{colour} {name}"
+    place = rng.choice((thing.position, _position(thing.position, rng))) if told.place else ""
+    ground = f"{_ground(scene, rng)} background" if rng.random() < max(keep, 0.7) else ""
+    tags = [tag for tag in (name, colour, size, place, ground) if tag]
+    if rng.random() < 0.7:
+        rng.shuffle(tags)
+    return rng.choice((", ", ", ", ",", " ")).join(tags)
 
 
 def describe(scene: Scene, rng: random.Random) -> str:
-    """A random description: canonical, in varied words, or with attributes left out."""
+    """A random description: canonical, in varied words, as tags, or with attributes left out."""
     form = rng.random()
-    if form < 0.35:
+    if form < 0.3:
         return _in_style(canonical(scene), scene, rng)
-    keep = 1.0 if form < 0.6 else 0.6
+    keep = 1.0 if form < 0.65 else 0.6
+    if len(scene.objects) == 1 and rng.random() < 0.2:
+        return _in_style(_tags(scene, rng, keep), scene, rng)
     things = _in_style(_things(scene, rng, keep), scene, rng)
-    if rng.random() > max(keep, 0.7):
-        return things
-    ground, comma = _background(scene, rng)
-    if comma:
-        return f"{ground}, {things}" if rng.random() < 0.4 else f"{things}, {ground}"
-    return f"{ground}, {things}" if rng.random() < 0.1 else f"{things} {ground}"
-
-
-LEADS = (
-    "a picture of",
-    "an image of",
-    "a photo of",
-    "a drawing of",
-    "draw",
-    "show me",
-    "there is",
-    "please draw",
-    "i want",
-    "make",
-)
+    return things if rng.random() > max(keep, 0.7) else _with_ground(things, scene, rng)
 
 
 def _in_style(text: str, scene: Scene, rng: random.Random) -> str:
     """At times name the art style, where the scene has art."""
     if rng.random() < 0.8 or not any(is_concept(o.shape) for o in scene.objects):
         return text
-    return f"{text} {rng.choice(_STYLES[scene.style])}"
+    return f"{text} {rng.choice(STYLES[scene.style])}"
 
 
 def words(concepts: int) -> Iterator[str]:
     """Every word that descriptions with that many concepts can hold, for the tokenizer."""
-    tables: list[tuple[str, ...]] = [SHAPES, tuple(COLOURS), tuple(SIZES), tuple(BACKGROUNDS)]
-    tables += [PATTERNS, tuple(_CANONICAL_POSITION.values())]
-    for table in (_SHAPE_WORDS, _SIZE_WORDS, _COLOUR_WORDS, _BACKGROUND_WORDS, _POSITION_PHRASES):
+    tables: list[Iterable[str]] = [SHAPES, COLOURS, SIZES, BACKGROUNDS, PATTERNS]
+    tables.append(CANONICAL_POSITION.values())
+    for table in (SHAPE_WORDS, SIZE_WORDS, COLOUR_WORDS, BACKGROUND_WORDS, POSITION_PHRASES):
         tables.extend(table.values())
-    tables += [*_STYLES.values(), *_PATTERN_WORDS.values(), *_NUMBERS.values()]
-    tables.append(LEADS)
-    tables.append(("the one it with in is are some emoji style icon",))
+    tables += [*STYLES.values(), *PATTERN_WORDS.values(), *NUMBERS.values(), *AFTER_NOUN.values()]
+    tables += [FILLING, PLACED, PLACE_FIRST, ON_GROUND, GROUND_APART, FRAMES]
+    tables.append(("the one it with in is are some emoji style icon single 1 color colour",))
     tables.append(("left of right of above below and a an background shape shapes",))
     for shape in SHAPES:
-        names = (shape, *_SHAPE_WORDS.get(shape, ()))
+        names = (shape, *SHAPE_WORDS.get(shape, ()))
         tables.append(tuple(_plural(name) for name in names if name.isascii()))
     for thing in CONCEPTS[:concepts]:
         tables += [thing.english, tuple(map(_plural, thing.english))]
     for phrases in tables:
         for phrase in phrases:
-            yield from phrase.split()
+            yield from re.sub(r"\{\w*\}|[,:]", " ", phrase).split()

@@ -24,7 +24,7 @@ from . import (
     SceneObject,
     sprites,
 )
-from .checker import MIN_CONTRAST, nearest_colour, shrunk
+from .checker import MIN_CONTRAST, ground_colour, nearest_colour, shrunk
 from .concepts import CONCEPTS
 from .sprites import STYLES
 
@@ -77,7 +77,7 @@ def _crop(picture: Array, x: float, y: float, half: float, ground: Array) -> Arr
 def read_concept(picture: Array) -> Scene:
     """The scene of one concept that a picture [S, S, 3] in 0..1 shows; S a multiple of 64."""
     picture = shrunk(picture)
-    ground = np.median(picture.reshape(-1, 3), 0).astype(np.float32)
+    ground = ground_colour(picture)
     strength = np.sqrt(np.square(picture - ground).sum(-1))
     object_mask = strength > max(MIN_CONTRAST, 0.25 * float(np.quantile(strength, 0.995)))
     background = nearest_colour(ground, BACKGROUNDS)

@@ -26,7 +26,9 @@ from .sprites import STYLES
 Array = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-_WINDOW = 36  # units a side: holds the largest object, whose tips reach 1.08 radii
+# Units a side: a window holds its object, whose tips reach 1.08 radii. The smaller one, for all
+# but what fills the picture, costs a third.
+_WINDOWS = (36, 60)
 _PATTERN_DEPTH = 0.08  # darker by that, which is below what the checker takes for an object
 _PATTERN_PERIOD = 16.0
 _BACKGROUND_RGB = np.array(list(BACKGROUNDS.values()), np.float32) / 255
@@ -99,18 +101,28 @@ def background(batch: SceneBatch, size: int) -> Array:
 
 def render(batch: SceneBatch, size: int = IMAGE_SIZE) -> Array:
     """Draw the scenes: [B, size, size, 3] in 0..1."""
-    scale, window = size / CANVAS, _WINDOW * size // CANVAS
-    margin = window // 2
+    scale, margin = size / CANVAS, max(_WINDOWS) * size // CANVAS // 2
     picture = np.pad(background(batch, size), ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0)))
-    steps = np.arange(window)
+    fits = 2 * 1.08 * batch.geometry[..., 2] < min(_WINDOWS)
     for k in range(int(batch.count.max(initial=0))):
-        rows = np.flatnonzero(batch.count > k)
-        centre = batch.geometry[rows, k, :2] * scale
-        corner = np.round(centre).astype(int) - window // 2
-        x, y = (((corner[:, i, None] + steps + 0.5) / scale).astype(np.float32) for i in (0, 1))
-        drawn = _objects(batch, rows, k, x, y, scale)
-        for row, (left, top), paint in zip(rows, corner + margin, drawn, strict=True):
-            part = picture[row, top : top + window, left : left + window]
-            part *= 1 - paint[..., 3:]
-            part += paint[..., :3]
+        for units, suits in zip(_WINDOWS, (fits[:, k], ~fits[:, k]), strict=True):
+            rows = np.flatnonzero((batch.count > k) & suits)
+            if len(rows):
+                _paint(picture, batch, rows, k, units * size // CANVAS)
     return picture[:, margin:-margin, margin:-margin].clip(0, 1)
+
+
+def _paint(picture: Array, batch: SceneBatch, rows: Ints, k: int, window: int) -> None:
+    """Draw object ``k`` of scenes into their framed pictures, in windows around its centre."""
+    margin = max(_WINDOWS) // 2
+    scale = picture.shape[1] / (CANVAS + 2 * margin)
+    centre = batch.geometry[rows, k, :2] * scale
+    corner = np.round(centre).astype(int) - window // 2
+    steps = np.arange(window)
+    x, y = (((corner[:, i, None] + steps + 0.5) / scale).astype(np.float32) for i in (0, 1))
+    drawn = _objects(batch, rows, k, x, y, scale)
+    frame = round(margin * scale)
+    for row, (left, top), paint in zip(rows, corner + frame, drawn, strict=True):
+        part = picture[row, top : top + window, left : left + window]
+        part *= 1 - paint[..., 3:]
+        part += paint[..., :3]
