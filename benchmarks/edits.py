@@ -30,8 +30,8 @@ from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.training.scenes import (
     BACKGROUNDS,
     HELD_OUT,
-    POSITIONS,
     PLACED_SIZES,
+    POSITIONS,
     Scene,
     SceneObject,
     batch_of,

@@ -9,18 +9,23 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Result:
-    """One figure. ``peer`` is what another program gives, where there is one."""
+    """One figure. ``peer`` is what another program gives, where there is one.
+
+    ``n`` is how many trials a share was counted over; ``section`` groups the rows of a table.
+    """
 
     metric: str
     value: float
     goal: str = ""
     met: bool | None = None
     peer: float | None = None
+    n: int | None = None
+    section: str = ""
 
 
-def at_least(metric: str, value: float, goal: float) -> Result:
+def at_least(metric: str, value: float, goal: float, n: int | None = None) -> Result:
     """A figure that should reach ``goal``."""
-    return Result(metric, value, f">= {goal:.4g}", value >= goal)
+    return Result(metric, value, f">= {goal:.4g}", value >= goal, n=n)
 
 
 def at_most(metric: str, value: float, goal: float, peer: float | None = None) -> Result:
@@ -48,6 +53,6 @@ def print_table(results: list[Result]) -> None:
 
 
 def write_json(path: Path, results: list[Result]) -> None:
-    """Results for machines: ``{"results": [{"metric", "value", "peer", "goal", "met"}]}``."""
+    """Results for machines: ``{"results": [{"metric", "value", "peer", "goal", "met", ...}]}``."""
     content = {"results": [asdict(result) for result in results]}
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")

@@ -114,7 +114,8 @@ class DecoderStage:
         self.device = setting.device
         self.batch = self.batch * setting.scale
         self.batches = stream(setting, partial(pictures, n=self.batch))
-        self.model: Any = decoder_unet()
+        # On a CPU half as fast again as with channels first.
+        self.model: Any = decoder_unet().to(memory_format=torch.channels_last)
         self.movq = frozen_movq(setting)
         self.vision = frozen_vision(setting)
         self.null = null_embedding(self.vision)

@@ -47,7 +47,7 @@ from .data import (
     unseen,
 )
 from .graph import Batch
-from .loop import Evaluation, Setting
+from .loop import Evaluation, Setting, precision
 from .pool import ReplayPool
 from .scenes import HUGE, POSITIONS, SIZE_NAMES, Mix, SceneBatch, chinese, english, visible
 from .tokenizer import MAX_LENGTH, CaptionEncoder
@@ -244,7 +244,12 @@ class ClipStage:
 
     def _fetch(self) -> Batch:
         fresh = next(self.batches)
-        return {name: values.to(self.device, non_blocking=True) for name, values in fresh.items()}
+        batch = {name: values.to(self.device, non_blocking=True) for name, values in fresh.items()}
+        if self.anchor is not None:
+            with torch.no_grad(), precision(self.device, self.bf16):
+                first = self.anchor(in_range(batch["picture"], self.device)).image_embeds
+            batch["first"] = first.float()
+        return batch
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Contrast between scenes and their neighbours, and labels read from both towers."""
@@ -265,8 +270,7 @@ class ClipStage:
 
         Not of those that fill the picture: no model was taught them before.
         """
-        with torch.no_grad():
-            first = self.anchor(batch["picture"]).image_embeds
+        first = batch["first"]
         single = batch["label count"][:, 0]
         single = single * (1 - batch["label size"][:, SIZE_NAMES.index(HUGE)])
         distance = (image - first).square().mean(1) / first.var(0).mean()

@@ -191,7 +191,7 @@ class Mix:
     filling: float = 0.0
 
 
-TRAINING = Mix((0.6, 0.2, 0.1, 0.1), 100, 0.65, 0.12, filling=0.4)
+TRAINING = Mix((0.6, 0.2, 0.1, 0.1), 100, 0.65, 0.12, filling=0.5)
 
 
 def place(size: Ints, position: Ints, rng: np.random.Generator) -> Array:
@@ -208,9 +208,9 @@ def place(size: Ints, position: Ints, rng: np.random.Generator) -> Array:
     )
 
 
-def _draw(n: int, mix: Mix, rng: np.random.Generator) -> SceneBatch:
+def _draw(count: Ints, mix: Mix, rng: np.random.Generator) -> SceneBatch:
+    n = len(count)
     slots = (n, MAX_OBJECTS)
-    count = rng.choice(len(mix.counts), n, p=mix.counts) + 1
     size = rng.integers(len(PLACED_SIZES), size=slots)
     position = rng.random((n, len(POSITIONS))).argsort(1)[:, :MAX_OBJECTS]
     shape = rng.integers(len(SHAPES), size=slots)
@@ -277,13 +277,12 @@ def sample_scenes(n: int, rng: np.random.Generator, mix: Mix = TRAINING) -> Scen
     Rejected scenes are drawn again with the same count and the same share of concepts, so
     that the mix holds after rejection too.
     """
-    batch = _draw(n, mix, rng)
+    batch = _draw(rng.choice(len(mix.counts), n, p=mix.counts) + 1, mix, rng)
     while True:
         bad = np.flatnonzero(~visible(batch) | (held_out(batch) != mix.unseen))
         if not len(bad):
             return batch
-        again = _draw(len(bad), mix, rng)
-        again.count = batch.count[bad]
+        again = _draw(batch.count[bad], mix, rng)
         for name in batch.__dataclass_fields__:
             getattr(batch, name)[bad] = getattr(again, name)
 

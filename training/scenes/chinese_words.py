@@ -60,7 +60,7 @@ STYLES: Words = {
     "twemoji": ("扁平风格",),
 }
 COUNTS = {2: ("两", "2", "二"), 3: ("三", "3"), 4: ("四", "4")}
-MEASURES = ("个", "只", "颗", "朵", "辆", "条", "张", "本", "块", "棵", "架", "艘", "把", "座", "枚")
+MEASURES = tuple("个只颗朵辆条张本块棵架艘把座枚")
 
 # What is said of a noun, when not before it.
 AFTER_NOUN: dict[tuple[bool, bool], tuple[str, ...]] = {

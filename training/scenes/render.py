@@ -101,28 +101,26 @@ def background(batch: SceneBatch, size: int) -> Array:
 
 def render(batch: SceneBatch, size: int = IMAGE_SIZE) -> Array:
     """Draw the scenes: [B, size, size, 3] in 0..1."""
-    scale, margin = size / CANVAS, max(_WINDOWS) * size // CANVAS // 2
+    margin = max(_WINDOWS) * size // CANVAS // 2
     picture = np.pad(background(batch, size), ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0)))
     fits = 2 * 1.08 * batch.geometry[..., 2] < min(_WINDOWS)
     for k in range(int(batch.count.max(initial=0))):
         for units, suits in zip(_WINDOWS, (fits[:, k], ~fits[:, k]), strict=True):
             rows = np.flatnonzero((batch.count > k) & suits)
             if len(rows):
-                _paint(picture, batch, rows, k, units * size // CANVAS)
+                _paint(picture, margin, batch, rows, k, units * size // CANVAS)
     return picture[:, margin:-margin, margin:-margin].clip(0, 1)
 
 
-def _paint(picture: Array, batch: SceneBatch, rows: Ints, k: int, window: int) -> None:
-    """Draw object ``k`` of scenes into their framed pictures, in windows around its centre."""
-    margin = max(_WINDOWS) // 2
-    scale = picture.shape[1] / (CANVAS + 2 * margin)
+def _paint(picture: Array, margin: int, batch: SceneBatch, rows: Ints, k: int, window: int) -> None:
+    """Draw object ``k`` of scenes into pictures with a ``margin``, in windows around its centre."""
+    scale = (picture.shape[1] - 2 * margin) / CANVAS
     centre = batch.geometry[rows, k, :2] * scale
     corner = np.round(centre).astype(int) - window // 2
     steps = np.arange(window)
     x, y = (((corner[:, i, None] + steps + 0.5) / scale).astype(np.float32) for i in (0, 1))
     drawn = _objects(batch, rows, k, x, y, scale)
-    frame = round(margin * scale)
-    for row, (left, top), paint in zip(rows, corner + frame, drawn, strict=True):
+    for row, (left, top), paint in zip(rows, corner + margin, drawn, strict=True):
         part = picture[row, top : top + window, left : left + window]
         part *= 1 - paint[..., 3:]
         part += paint[..., :3]

@@ -1,0 +1,66 @@
+"""The table of the model card, written from the results of two seeds."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from pathlib import Path
+
+from .report import Result, wilson
+
+CARD = Path(__file__).parent.parent / "models" / "demo" / "README.md"
+BEGIN, END = "<!-- adherence -->\n", "<!-- /adherence -->\n"
+_HEAD = "| | measured | 95% interval | another seed | goal | met |\n|---|---|---|---|---|---|\n"
+
+
+def read_results(path: Path) -> list[Result]:
+    """What ``write_json`` wrote."""
+    return [Result(**one) for one in json.loads(path.read_text("utf-8"))["results"]]
+
+
+def table(first: list[Result], second: list[Result]) -> str:
+    """Markdown of both seeds, section by section. A goal is met if both seeds reach it."""
+    others = {(one.section, one.metric): one for one in second}
+    rows = [_HEAD]
+    for section, results in groupby(first, lambda one: one.section):
+        rows.append(f"| **{section}** | | | | | |\n")
+        rows += [_row(one, others[one.section, one.metric]) for one in results]
+    return "".join(rows)
+
+
+def _row(one: Result, other: Result) -> str:
+    sure = ""
+    if one.n is not None and _is_share(one):
+        low, high = wilson(round(one.value * one.n), one.n)
+        sure = f"{100 * low:.1f} to {100 * high:.1f} (n = {one.n})"
+    if one.peer is not None:
+        sure = f"random renders {one.peer:.2f}"
+    met = "" if one.met is None else "yes" if one.met and other.met else "**no**"
+    cells = (one.metric, _told(one), sure, _told(other), _goal(one), met)
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _is_share(one: Result) -> bool:
+    return "dB" not in one.metric
+
+
+def _told(one: Result, value: float | None = None) -> str:
+    value = one.value if value is None else value
+    if not _is_share(one):
+        return f"{value:.1f} dB"
+    return f"{value:.2f}" if one.peer is not None else f"{100 * value:.1f}%"
+
+
+def _goal(one: Result) -> str:
+    if not one.goal:
+        return ""
+    way, bound = one.goal.split()
+    return f"{'at least' if way == '>=' else 'at most'} {_told(one, float(bound))}"
+
+
+def write(first: Path, second: Path, card: Path = CARD) -> None:
+    """Put the table of two files of results between the card's marks."""
+    before, rest = card.read_text("utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    text = before + BEGIN + table(read_results(first), read_results(second)) + END + after
+    card.write_text(text, "utf-8")
