@@ -75,10 +75,26 @@ AFTER_NOUN: dict[tuple[bool, bool], tuple[str, ...]] = {
     (True, False): ("{noun}，大小是{size}", "{noun}，{size}的"),
 }
 FILLING = ("{}的特写", "特写，{}", "{}占满画面", "占满画面的{}", "近看{}", "满屏的{}")
-PLACED = ("{noun}在{place}", "{noun}位于{place}", "{noun}处于{place}", "{noun}，位于{place}")
-PLACED += ("{noun}在画面{place}", "{noun}在图片的{place}", "{noun}，在{place}", "{noun}放在{place}")
-PLACE_FIRST = ("{place}有{noun}", "在{place}有{noun}", "{place}是{noun}", "画面{place}有{noun}")
-PLACE_FIRST += ("{place}的{noun}", "在{place}的{noun}", "位于{place}的{noun}", "{place}，{noun}")
+PLACED = (
+    "{noun}在{place}",
+    "{noun}位于{place}",
+    "{noun}处于{place}",
+    "{noun}，位于{place}",
+    "{noun}在画面{place}",
+    "{noun}在图片的{place}",
+    "{noun}，在{place}",
+    "{noun}放在{place}",
+)
+PLACE_FIRST = (
+    "{place}有{noun}",
+    "在{place}有{noun}",
+    "{place}是{noun}",
+    "画面{place}有{noun}",
+    "{place}的{noun}",
+    "在{place}的{noun}",
+    "位于{place}的{noun}",
+    "{place}，{noun}",
+)
 GROUNDS_APART = (
     "{}背景",
     "{}的背景",
@@ -90,8 +106,14 @@ GROUNDS_APART = (
     "背景{}",
     "用{}背景",
 )
-ON_GROUND = ("{ground}背景上有{things}", "{ground}背景上{things}", "在{ground}背景上，{things}")
-ON_GROUND += ("{ground}的背景上有{things}", "{ground}背景上的{things}", "{ground}背景中有{things}")
+ON_GROUND = (
+    "{ground}背景上有{things}",
+    "{ground}背景上{things}",
+    "在{ground}背景上，{things}",
+    "{ground}的背景上有{things}",
+    "{ground}背景上的{things}",
+    "{ground}背景中有{things}",
+)
 FRAMES = (
     "画{}",
     "请画{}",
