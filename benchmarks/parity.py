@@ -21,7 +21,8 @@ from unclip_graph.pipelines.embeddings import TextEmbedding
 from unclip_graph.pipelines.images import clip_pixels, from_pil
 from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS
 from unclip_graph.pipelines.models.weights import read_json
-from unclip_graph.pipelines.sampling.noise import generators
+from unclip_graph.pipelines.sampling.noise import Stream
+from unclip_graph.pipelines.sampling.noise import generators as seeded
 
 from .report import Result, at_most, print_table, write_json
 
@@ -45,6 +46,11 @@ PROMPTS = (
 )
 NEGATIVE = "a red circle"
 PRIOR_SCALE, DECODER_SCALE = 2.0, 3.0
+
+
+def generators(seed: int, count: int) -> list[torch.Generator]:
+    """One a sample, for both sides."""
+    return seeded(seed, count, Stream.DECODER)
 
 
 def reference(folder: Path) -> tuple[Any, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from . import defaults
+from .defaults import DECODER_STRENGTH
 from .embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from .errors import ModelError, UnclipError
 
@@ -31,6 +31,7 @@ class Prior(Protocol):
     """p(z_i | z_t)."""
 
     space: EmbeddingSpace
+    defaults: StageDefaults
 
     def sample(
         self,
@@ -40,8 +41,8 @@ class Prior(Protocol):
         image: ImageEmbedding | None = None,
         strength: float = ...,
         seed: int = 0,
-        steps: int = ...,
-        guidance_scale: float = ...,
+        steps: int | None = None,
+        guidance_scale: float | None = None,
         scheduler: str = "default",
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
@@ -49,6 +50,7 @@ class Prior(Protocol):
         """Sample B image embeddings; the second result is what to guide the decoder away from.
 
         With ``image`` it starts from those embeddings, noised up to a ``strength`` in 0..1.
+        None for ``steps`` or ``guidance_scale`` means :attr:`defaults`.
         """
         ...
 
@@ -64,6 +66,22 @@ class ImageEncoder(Protocol):
 
 
 @dataclass(frozen=True)
+class StageDefaults:
+    """What a prior or a decoder does when a caller names no steps or guidance scale.
+
+    They are its family's, which are those of diffusers' pipelines, or its folder's own.
+    """
+
+    steps: int
+    guidance_scale: float
+
+    def filled_in(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """``settings`` with what they leave out, or give as None."""
+        own = {"steps": self.steps, "guidance_scale": self.guidance_scale}
+        return own | {name: value for name, value in settings.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drawing:
     """What a decoder can be asked for beside the embedding.
 
@@ -91,8 +109,8 @@ class Drawing:
     """
 
     seed: int = 0
-    steps: int = defaults.DECODER_STEPS
-    guidance_scale: float = defaults.DECODER_GUIDANCE
+    steps: int
+    guidance_scale: float
     scheduler: str = "default"
     width: int | None = None
     height: int | None = None
@@ -100,7 +118,7 @@ class Drawing:
     text: TextEmbedding | None = None
     negative_text: TextEmbedding | None = None
     init_image: Tensor | None = None
-    strength: float = defaults.DECODER_STRENGTH
+    strength: float = DECODER_STRENGTH
     mask: Tensor | None = None
     hint: Tensor | None = None
     noise: Tensor | None = None
@@ -135,6 +153,7 @@ class Decoder(Protocol):
     """p(y | z)."""
 
     space: EmbeddingSpace
+    defaults: StageDefaults
 
     def decode(
         self,
@@ -147,7 +166,8 @@ class Decoder(Protocol):
     ) -> Tensor:
         """Draw pictures of each embedding: [B * count, H, W, 3] float32 in 0..1.
 
-        ``settings`` are the fields of :class:`Drawing`; ``generators`` replaces the seed.
+        ``settings`` are the fields of :class:`Drawing`, of which the model has :attr:`defaults`
+        for steps and guidance; ``generators`` replaces the seed.
         """
         ...
 
@@ -166,7 +186,7 @@ class Decoder(Protocol):
         pictures: Tensor,
         image: ImageEmbedding,
         *,
-        steps: int = ...,
+        steps: int | None = None,
         iterations: int = ...,
         width: int | None = None,
         height: int | None = None,
@@ -180,7 +200,7 @@ class Decoder(Protocol):
         images: Tensor,
         *,
         seed: int = 0,
-        steps: int = ...,
+        steps: int | None = None,
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> Tensor:

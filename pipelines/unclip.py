@@ -95,8 +95,8 @@ class UnCLIP:
         *,
         num_images: int = 1,
         seed: int = 0,
-        prior_steps: int = defaults.PRIOR_STEPS,
-        prior_guidance_scale: float = defaults.PRIOR_GUIDANCE,
+        prior_steps: int | None = None,
+        prior_guidance_scale: float | None = None,
         **decode_settings: Any,
     ) -> list[Image.Image]:
         """Pictures of a prompt: p(y|x) = ∫ p(y|z) p(z|x) dz.

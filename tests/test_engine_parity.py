@@ -3,9 +3,9 @@
 import pytest
 import torch
 from parity import CASES
+from tiny import generators
 from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import load_model
-from unclip_graph.pipelines.sampling.noise import generators
 
 STEPS = 4
 

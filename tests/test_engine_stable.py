@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from tiny import generators
 from tiny_families import write_image_variations, write_stable_unclip
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError, UnclipWarning
 from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import load_model
-from unclip_graph.pipelines.sampling.noise import generators
 
 CPU = Options(device="cpu", dtype="float32")
 
@@ -94,7 +94,9 @@ def test_one_embedding_pairs_with_several_prompts(folders):
     stages = load_model(folders["image"], CPU)
     image = stages.image_encoder.encode(torch.rand(1, 32, 32, 3))
     text = stages.text_encoder.encode(["red", "a blue star"])
-    both = stages.decoder.decode(image, text=text, negative_text=text[:1], steps=2)
+    both = stages.decoder.decode(
+        image, text=text, negative_text=text[:1], steps=2, generators=generators(0, 2)
+    )
     each = [
         stages.decoder.decode(
             image, text=text[[i]], negative_text=text[:1], steps=2, generators=[source]

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 WIDTH = 32
 TOKENS = 16
+
+
+def generators(seed: int, count: int) -> list[Any]:
+    """A list as people hand it to diffusers: one generator a sample."""
+    import torch
+
+    return [torch.Generator("cpu").manual_seed(1000 * seed + i) for i in range(count)]
 
 
 def write_tokenizer(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from .. import defaults
+from ..defaults import INVERT_ITERATIONS
 from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
 from ..errors import UnclipError, warn
 from ..images import fitted
@@ -18,13 +18,13 @@ from ..models.component import Component, bring
 from ..models.weights import read_json
 from ..progress import Progress
 from ..sampling.loop import Noised
+from ..sampling.noise import Stream, given_or_seeded, noise
 from ..sampling.noise import generators as seeded
-from ..sampling.noise import noise
 from ..sampling.schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
-from ..stages import Drawing
+from ..stages import Drawing, StageDefaults
 from .autoencoder import Autoencoder
 from .inversion import invert
-from .start import Start, denoise, each, sources_of, start
+from .start import Start, denoise, each, start
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 Condition = dict[str, Any]
@@ -42,9 +42,15 @@ class DiffusionDecoder:
     noises_embedding: ClassVar[bool] = False
 
     def __init__(
-        self, unet: Component, autoencoder: Autoencoder, scheduler: Path, space: EmbeddingSpace
+        self,
+        unet: Component,
+        autoencoder: Autoencoder,
+        scheduler: Path,
+        space: EmbeddingSpace,
+        defaults: StageDefaults,
     ):
         self.space = space
+        self.defaults = defaults
         self._unet, self._autoencoder = unet, autoencoder
         self._scheduler = scheduler
 
@@ -90,7 +96,7 @@ class DiffusionDecoder:
         Raises:
             UnclipError: what is asked for does not pair, or this family cannot do it.
         """
-        drawing = Drawing(**settings)
+        drawing = self._drawing(**settings)
         self.space.require(image.space, "the decoder")
         if negative is not None:
             self.space.require(negative.space, "the decoder")
@@ -98,8 +104,10 @@ class DiffusionDecoder:
         sizes = [len(one) for one in beside if one is not None]
         image = image.repeated(paired_size("Decode", len(image), *sizes))
         self._check(drawing)
-        sources = sources_of(drawing, len(image) * drawing.count, generators)
-        condition = self._condition(image, negative, drawing, sources)
+        total = len(image) * drawing.count
+        sources = given_or_seeded(generators, drawing.seed, total, Stream.DECODER)
+        others = given_or_seeded(generators, drawing.seed, total, Stream.EMBEDDING)
+        condition = self._condition(image, negative, drawing, others)
         # The autoencoder is needed last and for previews; a broken one costs no sampling.
         bring(*self._networks)
         sampler = make(drawing.scheduler, self._schedule, self.schedulers)
@@ -139,9 +147,11 @@ class DiffusionDecoder:
 
         The shorter edge is what the decoder was trained at, the other in proportion.
         """
-        trained = min(self._pixels(self._size(Drawing())))
+        trained = min(self._pixels(self._size(self._drawing())))
         ratio = trained / min(height, width)
-        size = Drawing(height=max(round(height * ratio), 1), width=max(round(width * ratio), 1))
+        size = self._drawing(
+            height=max(round(height * ratio), 1), width=max(round(width * ratio), 1)
+        )
         across, down = self._pixels(self._size(size))
         return down, across
 
@@ -149,8 +159,8 @@ class DiffusionDecoder:
         self, seed: int, count: int = 1, width: int | None = None, height: int | None = None
     ) -> Tensor:
         """The noise [count, C, h, w] that :meth:`decode` would start from with this seed."""
-        size = self._size(Drawing(width=width, height=height))
-        return noise((self._channels, *size), seeded(seed, count))
+        size = self._size(self._drawing(width=width, height=height))
+        return noise((self._channels, *size), seeded(seed, count, Stream.DECODER))
 
     @torch.inference_mode()
     def invert(
@@ -158,8 +168,8 @@ class DiffusionDecoder:
         pictures: Tensor,
         image: ImageEmbedding,
         *,
-        steps: int = defaults.DECODER_STEPS,
-        iterations: int = defaults.INVERT_ITERATIONS,
+        steps: int | None = None,
+        iterations: int = INVERT_ITERATIONS,
         width: int | None = None,
         height: int | None = None,
         progress: Progress | None = None,
@@ -172,19 +182,22 @@ class DiffusionDecoder:
         """
         self.space.require(image.space, "the decoder")
         total = paired_size("Invert", len(pictures), len(image))
-        drawing = Drawing(steps=steps, guidance_scale=1.0, width=width, height=height)
+        drawing = self._drawing(steps=steps, guidance_scale=1.0, width=width, height=height)
         self._check(drawing)
-        sources = seeded(0, total)
+        sources = seeded(0, total, Stream.INVERT)
         condition = self._condition(image.repeated(total), None, drawing, sources)
         bring(*self._networks)
         sampler = make("ddim", self._schedule, ("ddim",))
-        set_steps(sampler, steps)
+        set_steps(sampler, drawing.steps)
         size = self._size(drawing)
         covered = fitted(each(pictures, total, "pictures"), *self._pixels(size))
         samples = self._encode(covered, *size)
         predict = self._predictor(condition, self._channels, Start(samples))
         found = invert(predict, sampler, samples, iterations=iterations, progress=progress)
         return found.cpu()
+
+    def _drawing(self, **settings: Any) -> Drawing:
+        return Drawing(**self.defaults.filled_in(settings))
 
     def _check(self, drawing: Drawing) -> None:
         """Refuse what would draw something else than asked; warn of what has no effect."""

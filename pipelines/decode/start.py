@@ -13,7 +13,6 @@ from torch import Tensor
 from ..errors import UnclipError
 from ..progress import Progress
 from ..sampling.loop import Noised, begin, first_step, sample
-from ..sampling.noise import generators as seeded
 from ..sampling.noise import noise
 from ..stages import Drawing
 from . import inpainting
@@ -22,16 +21,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Shape = tuple[int, int, int]
-
-
-def sources_of(
-    drawing: Drawing, total: int, given: Sequence[torch.Generator] | None
-) -> Sequence[torch.Generator]:
-    """A generator for each of ``total`` pictures: those given, or the seed's."""
-    sources = given or seeded(drawing.seed, total)
-    if len(sources) != total:
-        raise UnclipError(f"The decoder needs {total} generators, found {len(sources)}.")
-    return sources
 
 
 def each(values: Tensor, total: int, name: str) -> Tensor:

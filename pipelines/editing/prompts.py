@@ -8,7 +8,7 @@ from typing import Any
 
 from ..embeddings import ImageEmbedding, TextEmbedding
 from ..errors import UnclipError
-from ..sampling.noise import generators
+from ..sampling.noise import Stream, generators
 from ..stages import Prior, TextEncoder
 from .arithmetic import stacked
 from .blend import blend, interpolate, shares
@@ -45,7 +45,7 @@ def _sampled(
     prior: Prior, text: TextEmbedding, seed: int, **settings: Any
 ) -> tuple[ImageEmbedding, ImageEmbedding]:
     """Embeddings of B texts from one and the same noise, so that only the texts differ."""
-    same = [generators(seed, 1)[0] for _ in range(len(text))]
+    same = [generators(seed, 1, Stream.PRIOR)[0] for _ in range(len(text))]
     return prior.sample(text, seed=seed, generators=same, **settings)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..embeddings import ImageEmbedding, paired_size
 from ..errors import UnclipError
-from ..sampling.noise import generators
+from ..sampling.noise import Stream, generators
 from ..sampling.noise import noise as drawn
 from .sphere import slerp, turned_randomly, unit
 
@@ -37,7 +37,7 @@ def vary(image: ImageEmbedding, strength: float, count: int = 1, seed: int = 0) 
     vectors = image.vectors.float().repeat_interleave(count, dim=0)
     if strength:
         length = vectors.norm(dim=-1, keepdim=True)
-        random = drawn((image.space.dim,), generators(seed, len(vectors)))
+        random = drawn((image.space.dim,), generators(seed, len(vectors), Stream.VARY))
         radians = strength * math.pi / 2
         turned = turned_randomly(unit(vectors, "The embedding"), random, radians)
         vectors = turned * length

@@ -16,7 +16,9 @@ from ..embeddings import ImageEmbedding
 from ..encode.clip import ImageEncoderTower
 from ..models.folder import ModelFolder
 from ..spaces import space_of
-from ..stages import Drawing, MissingStage, StageModels
+from ..stages import Drawing, MissingStage, StageDefaults, StageModels
+
+DECODER = StageDefaults(50, 7.5)
 
 
 def build(model: ModelFolder) -> StageModels:
@@ -32,6 +34,7 @@ def build(model: ModelFolder) -> StageModels:
             Autoencoder(model.component("vae", "AutoencoderKL")),
             model.part("scheduler"),
             space,
+            model.defaults("decoder", DECODER),
         ),
     )
 

@@ -27,7 +27,7 @@ from ..models.folder import ModelFolder
 from ..models.weights import read_json
 from ..sampling.loop import Noised
 from ..spaces import VIT_L
-from ..stages import Drawing, MissingStage, StageModels
+from ..stages import Drawing, MissingStage, StageDefaults, StageModels
 from . import kandinsky22
 from .kandinsky22.decoder import KandinskyDecoder
 
@@ -55,6 +55,7 @@ def build(model: ModelFolder) -> StageModels:
         Autoencoder(model.component("movq", "VQModel")),
         model.part("scheduler"),
         space,
+        model.defaults("decoder", kandinsky22.DECODER),
         stages.image_encoder,
         MultilingualTower(
             model.component("text_encoder", "MultilingualCLIP"), model.part("tokenizer")
@@ -120,10 +121,11 @@ class Kandinsky21Decoder(KandinskyDecoder):
         movq: Autoencoder,
         scheduler: Path,
         space: EmbeddingSpace,
+        defaults: StageDefaults,
         image_encoder: Any,
         prompts: MultilingualTower,
     ):
-        super().__init__(unet, movq, scheduler, space, image_encoder)
+        super().__init__(unet, movq, scheduler, space, defaults, image_encoder)
         self._prompts = prompts
 
     def _condition(

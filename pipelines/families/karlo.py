@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .. import defaults
 from ..decode.autoencoder import pictures_of
 from ..decode.diffusion import Condition, DiffusionDecoder
-from ..decode.start import denoise, sources_of, start
+from ..decode.start import denoise, start
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
@@ -29,10 +28,14 @@ from ..models.folder import ModelFolder
 from ..models.weights import read_json
 from ..prior.diffusion import TransformerPrior
 from ..progress import Progress
+from ..sampling.noise import Stream, given_or_seeded
 from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..spaces import space_of
-from ..stages import Drawing, MissingStage, StageModels
+from ..stages import Drawing, MissingStage, StageDefaults, StageModels
 
+PRIOR = StageDefaults(25, 4.0)
+DECODER = StageDefaults(25, 8.0)
+UPSCALE_STEPS = 7
 NULL = "null"
 
 
@@ -55,6 +58,7 @@ def build(model: ModelFolder) -> StageModels:
             text_encoder,
             space,
             partial(no_picture, space),
+            model.defaults("prior", PRIOR),
         )
     upscaler = KarloUpscaler(
         model.component("super_res_first", "UNet2DModel"),
@@ -67,6 +71,7 @@ def build(model: ModelFolder) -> StageModels:
         model.part("decoder_scheduler"),
         text_encoder,
         upscaler,
+        model.defaults("decoder", DECODER),
     )
     return StageModels(text_encoder, prior, image_encoder, decoder)
 
@@ -89,7 +94,9 @@ class KarloDecoder(DiffusionDecoder):
         scheduler: Path,
         text_encoder: TextEncoderTower,
         upscaler: KarloUpscaler,
+        defaults: StageDefaults,
     ):
+        self.defaults = defaults
         self.space = text_encoder.space
         self._unet, self._text_proj = unet, text_proj
         self._scheduler = scheduler
@@ -189,13 +196,14 @@ class KarloUpscaler:
         images: Tensor,
         *,
         seed: int = 0,
-        steps: int = defaults.UPSCALE_STEPS,
+        steps: int | None = None,
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> Tensor:
         """Pictures [B, H, W, 3] enlarged to the size of the networks (256), float32 in 0..1."""
+        steps = UPSCALE_STEPS if steps is None else steps
         drawing = Drawing(seed=seed, steps=steps, guidance_scale=1.0)
-        sources = sources_of(drawing, len(images), generators)
+        sources = given_or_seeded(generators, seed, len(images), Stream.UPSCALE)
         sampler = make(
             "default", read_json(self._scheduler / "scheduler_config.json"), PRIOR_SCHEDULERS
         )

@@ -27,8 +27,11 @@ from ..prior.diffusion import TransformerPrior
 from ..sampling.noise import noise
 from ..sampling.schedulers import make
 from ..spaces import space_of
-from ..stages import Drawing, MissingStage, StageModels
+from ..stages import Drawing, MissingStage, StageDefaults, StageModels
 from .karlo import no_picture
+
+PRIOR = StageDefaults(25, 4.0)
+DECODER = StageDefaults(20, 10.0)
 
 
 def build(model: ModelFolder) -> StageModels:
@@ -55,6 +58,7 @@ def build(model: ModelFolder) -> StageModels:
             text_encoder,
             space,
             partial(no_picture, space),
+            model.defaults("prior", PRIOR),
         )
     decoder = StableUnCLIPDecoder(
         model.component(
@@ -66,6 +70,7 @@ def build(model: ModelFolder) -> StageModels:
         Autoencoder(model.component("vae", "AutoencoderKL")),
         model.part("scheduler"),
         space,
+        model.defaults("decoder", DECODER),
         prompt_tower,
         model.component("image_normalizer", "StableUnCLIPImageNormalizer"),
         model.part("image_noising_scheduler"),
@@ -85,11 +90,12 @@ class StableUnCLIPDecoder(DiffusionDecoder):
         autoencoder: Autoencoder,
         scheduler: Path,
         space: EmbeddingSpace,
+        defaults: StageDefaults,
         prompts: TextEncoderTower,
         normalizer: Component,
         noising: Path,
     ):
-        super().__init__(unet, autoencoder, scheduler, space)
+        super().__init__(unet, autoencoder, scheduler, space, defaults)
         self._prompts = prompts
         self._normalizer = normalizer
         self._noising = noising

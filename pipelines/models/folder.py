@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import ModelError
+from ..stages import StageDefaults
 from .component import Component, Options
+
+DEFAULT_SETTINGS = "_default_settings"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,25 @@ class ModelFolder:
         """What to call the model."""
         return self.path.name
 
+    def defaults(self, stage: str, family: StageDefaults) -> StageDefaults:
+        """The steps and guidance of "prior" or "decoder": the folder's own, or its family's.
+
+        A folder says its own in ``model_index.json``, where diffusers passes over private keys:
+        ``"_default_settings": {"prior": {"steps": 10, "guidance_scale": 2.0}}``.
+
+        Raises:
+            ModelError: they are no such settings.
+        """
+        every = self.index.get(DEFAULT_SETTINGS, {})
+        own = every.get(stage, {}) if isinstance(every, Mapping) else None
+        if not isinstance(own, Mapping) or not _are_settings(own):
+            raise ModelError(
+                f"{self.name}: {DEFAULT_SETTINGS} in model_index.json must be like "
+                f'{{"{stage}": {{"steps": {family.steps}, "guidance_scale": '
+                f"{family.guidance_scale}}}}}, found {every!r:.200}."
+            )
+        return replace(family, **own)
+
     def part(self, role: str) -> Path:
         """The folder of a part without weights: a scheduler, a tokenizer, a processor."""
         return self.path / role
@@ -36,3 +60,15 @@ class ModelFolder:
     def component(self, role: str, class_name: str, **expected: Any) -> Component:
         """A network; ``expected`` is what its configuration must say."""
         return Component(self.path / role, class_name, self.options, **expected)
+
+
+def _are_settings(own: Mapping[str, Any]) -> bool:
+    """Whole steps of 1 or more and a finite guidance scale, nothing else."""
+    steps, scale = own.get("steps", 1), own.get("guidance_scale", 1.0)
+    return (
+        set(own) <= {"steps", "guidance_scale"}
+        and type(steps) is int
+        and steps >= 1
+        and type(scale) in (int, float)
+        and math.isfinite(scale)
+    )

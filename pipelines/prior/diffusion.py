@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .. import defaults
+from ..defaults import REFINE_STRENGTH
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
 from ..encode.clip import TextEncoderTower
 from ..errors import UnclipError
@@ -16,9 +16,9 @@ from ..models.component import Component
 from ..models.weights import read_json
 from ..progress import Progress
 from ..sampling.loop import begin, first_step, sample
-from ..sampling.noise import generators as seeded
-from ..sampling.noise import noise
+from ..sampling.noise import Stream, given_or_seeded, noise
 from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
+from ..stages import StageDefaults
 
 
 class TransformerPrior:
@@ -36,9 +36,11 @@ class TransformerPrior:
         text_encoder: TextEncoderTower,
         space: EmbeddingSpace,
         null: Callable[[], ImageEmbedding],
+        defaults: StageDefaults,
         samples_negative: bool = False,
     ):
         self.space = space
+        self.defaults = defaults
         self._transformer = transformer
         self._scheduler = scheduler
         self._text_encoder = text_encoder
@@ -52,10 +54,10 @@ class TransformerPrior:
         negative: TextEmbedding | None = None,
         *,
         image: ImageEmbedding | None = None,
-        strength: float = defaults.REFINE_STRENGTH,
+        strength: float = REFINE_STRENGTH,
         seed: int = 0,
-        steps: int = defaults.PRIOR_STEPS,
-        guidance_scale: float = defaults.PRIOR_GUIDANCE,
+        steps: int | None = None,
+        guidance_scale: float | None = None,
         scheduler: str = "default",
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
@@ -87,17 +89,22 @@ class TransformerPrior:
             count = paired_size("Prior", count, len(negative))
             text, negative = text.repeated(count), negative.repeated(count)
         sampled = negative is not None and self._samples_negative
+        streams = [Stream.PRIOR, Stream.PRIOR_NEGATIVE]
+        if image is not None:
+            streams = [Stream.REFINE, Stream.REFINE_NEGATIVE]
         if negative is not None and sampled:
             rows, uncond = _stack(text, negative), _stack(negative, negative)
-            sources = generators or [*seeded(seed, count), *seeded(seed, count, stream=1)]
         else:
             rows, uncond = text, negative or self._text_encoder.empty(count)
-            sources = generators or seeded(seed, count)
+            streams.pop()
+        sources = given_or_seeded(generators, seed, count, *streams)
         clean = None
         if image is not None:
             clean = image.repeated(count).vectors.repeat(len(rows) // count, 1)
+        steps = self.defaults.steps if steps is None else steps
+        scale = self.defaults.guidance_scale if guidance_scale is None else guidance_scale
         vectors = self._diffuse(
-            rows, uncond, clean, strength, sources, steps, guidance_scale, scheduler, progress
+            rows, uncond, clean, strength, sources, steps, scale, scheduler, progress
         )
         source = f"prior({text.prompts[0]})"
         found = ImageEmbedding(vectors[:count], self.space, source)
@@ -120,8 +127,6 @@ class TransformerPrior:
         config = read_json(self._scheduler / "scheduler_config.json")
         scheduler = make(scheduler_name, config, PRIOR_SCHEDULERS)
         set_steps(scheduler, steps)
-        if len(sources) != len(text):
-            raise UnclipError(f"The prior needs {len(text)} generators, found {len(sources)}.")
         model = self._transformer.model
         device, dtype = self._transformer.device, self._transformer.dtype
         both = _stack(uncond, text) if guidance_scale > 1 else text

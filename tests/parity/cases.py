@@ -12,11 +12,11 @@ from typing import Any
 import tiny
 import tiny_families
 import torch
+from tiny import generators
 from torch import Tensor
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import load_model
-from unclip_graph.pipelines.sampling.noise import generators
 
 CPU = Options(device="cpu", dtype="float32")
 STEPS = 4

@@ -8,7 +8,6 @@ import tiny_families
 import torch
 from unclip_graph.pipelines.images import to_pil
 from unclip_graph.pipelines.models.loading import load_model
-from unclip_graph.pipelines.sampling.noise import generators
 
 from .cases import (
     CPU,
@@ -17,6 +16,7 @@ from .cases import (
     apart,
     case,
     folder,
+    generators,
     kandinsky_decoders_apart,
     pictures,
     reference,

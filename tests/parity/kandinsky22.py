@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from unclip_graph.pipelines.images import to_pil
-from unclip_graph.pipelines.sampling.noise import generators
 
 from .cases import (
     PROMPTS,
@@ -13,6 +12,7 @@ from .cases import (
     case,
     embeds,
     folder,
+    generators,
     kandinsky_decoders_apart,
     pictures,
     reference,

@@ -9,9 +9,8 @@ import tiny_families
 import torch
 from torch import Tensor
 from unclip_graph.pipelines.images import to_pil
-from unclip_graph.pipelines.sampling.noise import generators
 
-from .cases import PROMPTS, STEPS, apart, case, folder, pictures, stages
+from .cases import generators, PROMPTS, STEPS, apart, case, folder, pictures, stages
 
 
 class SmallPictures(list[Tensor]):

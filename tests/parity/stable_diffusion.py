@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from unclip_graph.pipelines.images import to_pil
-from unclip_graph.pipelines.sampling.noise import generators
 
-from .cases import PROMPTS, STEPS, apart, case, folder, pictures, reference, stages
+from .cases import generators, PROMPTS, STEPS, apart, case, folder, pictures, reference, stages
 
 
 @case("Stable unCLIP", "text to image", "StableUnCLIPPipeline")

@@ -21,9 +21,11 @@ from ...models.component import Component
 from ...models.folder import ModelFolder
 from ...prior.diffusion import TransformerPrior
 from ...spaces import VIT_BIGG, space_of
-from ...stages import MissingStage, StageModels
+from ...stages import MissingStage, StageDefaults, StageModels
 from .decoder import KandinskyDecoder
 
+PRIOR = StageDefaults(25, 4.0)
+DECODER = StageDefaults(100, 4.0)
 # kandinsky-2-2-decoder, -decoder-inpaint and -controlnet-depth have one prior.
 _DECODER_NAME = re.compile(r"(decoder|controlnet).*$")
 # Where each layout keeps the components.
@@ -90,6 +92,7 @@ def build(model: ModelFolder) -> StageModels:
             text_encoder,
             space,
             lambda: image_encoder.null,
+            model.defaults("prior", PRIOR),
             samples_negative=True,
         )
     if "unet" in places:
@@ -99,7 +102,14 @@ def build(model: ModelFolder) -> StageModels:
         unet = component("unet", "UNet2DConditionModel", **sees)
         movq = component("movq", "VQModel")
         space = space or _space_of_lone_decoder(unet)
-        decoder = KandinskyDecoder(unet, Autoencoder(movq), part("scheduler"), space, image_encoder)
+        decoder = KandinskyDecoder(
+            unet,
+            Autoencoder(movq),
+            part("scheduler"),
+            space,
+            model.defaults("decoder", DECODER),
+            image_encoder,
+        )
     return StageModels(text_encoder, prior, image_encoder, decoder)
 
 

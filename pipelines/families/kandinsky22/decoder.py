@@ -21,7 +21,7 @@ from ...embeddings import EmbeddingSpace, ImageEmbedding
 from ...encode.clip import ImageEncoderTower
 from ...errors import UnclipError
 from ...models.component import Component
-from ...stages import Drawing, MissingStage
+from ...stages import Drawing, MissingStage, StageDefaults
 
 # Pixels of a depth map to a latent: the UNet's own convolutions halve it three times.
 HINT_SCALE = 8
@@ -36,9 +36,10 @@ class KandinskyDecoder(DiffusionDecoder):
         movq: Autoencoder,
         scheduler: Path,
         space: EmbeddingSpace,
+        defaults: StageDefaults,
         image_encoder: ImageEncoderTower | MissingStage,
     ):
-        super().__init__(unet, movq, scheduler, space)
+        super().__init__(unet, movq, scheduler, space, defaults)
         self._image_encoder = image_encoder
 
     def _condition(
