@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from unclip_graph.pipelines.images import to_pil
 
-from .cases import generators, PROMPTS, STEPS, apart, case, folder, pictures, stages
+from .cases import PROMPTS, STEPS, apart, case, folder, generators, pictures, stages
 
 
 class SmallPictures(list[Tensor]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unclip_graph.pipelines.images import to_pil
 
-from .cases import generators, PROMPTS, STEPS, apart, case, folder, pictures, reference, stages
+from .cases import PROMPTS, STEPS, apart, case, folder, generators, pictures, reference, stages
 
 
 @case("Stable unCLIP", "text to image", "StableUnCLIPPipeline")
