@@ -172,14 +172,35 @@ def test_a_damaged_manifest_is_refused(batch):
 
 def test_two_batches_do_not_share_a_folder(batch):
     from unclip_graph.headless.batch.folder import Folder
+    from unclip_graph.headless.batch.plan import Plan
+    from unclip_graph.headless.nodeclass import Declarations
     from unclip_graph.headless.runner import Job
 
     first = Folder(Path("out"))
-    first.open(Job("x", COPY, None), [])
+    first.open(Plan(Job("x", COPY, None), Declarations({}), {}), [])
     code, _, err = batch("image\na.png\n")
     assert code == 2
     assert "another unclip batch is writing to out" in err
     first.close()
+
+
+def test_a_node_may_have_got_an_input_since(batch):
+    """Its default leaves finished rows as they were; another value does not."""
+    scale = {"image": ["1", 0], "upscale_method": "area", "scale_by": 1.0}
+    flow = {
+        "1": COPY["1"],
+        "2": {"class_type": "ImageScaleBy", "inputs": scale},
+        "3": {"class_type": "SaveImage", "inputs": {"images": ["2", 0], "filename_prefix": "x"}},
+    }
+    Path("scale.json").write_text(json.dumps(flow))
+    assert batch("image\na.png\n", workflow="scale.json")[0] == 0
+    head = json.loads(Path("out/batch.json").read_text())
+    del head["prompt"]["2"]["inputs"]["scale_by"]
+    Path("out/batch.json").write_text(json.dumps(head))
+    assert batch("image\na.png\nb.png\n", workflow="scale.json")[0] == 0
+    code, _, err = batch("image\na.png\n", "--set", "2.scale_by=2", workflow="scale.json")
+    assert code == 2
+    assert "scale_by was None and is 2.0" in err
 
 
 EXPANDING = """

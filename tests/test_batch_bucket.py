@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 from unclip_graph.headless.batch.bucket import Bucket
 from unclip_graph.headless.batch.engine import Drawn, NewFile
+from unclip_graph.headless.batch.plan import Plan
 from unclip_graph.headless.batch.table import Row
 from unclip_graph.headless.command.cli import main
+from unclip_graph.headless.nodeclass import Declarations
 from unclip_graph.headless.runner import Job
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
@@ -103,7 +105,7 @@ def test_a_worker_writes_files_and_the_driver_the_record(tmp_path):
     import pickle
 
     bucket = Bucket(f"file://{tmp_path}/bucket")
-    bucket.open(Job("copy", COPY, None), [])
+    bucket.open(Plan(Job("copy", COPY, None), Declarations({}), {}), [])
     drawn = Drawn(Row(1, "x", {}), files=[NewFile(".png", b"1"), NewFile(".png", b"2")])
     pickle.loads(pickle.dumps(bucket)).put(drawn)
     assert drawn.files == []

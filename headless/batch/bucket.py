@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...pipelines.errors import UnclipError
-from ..runner import Job
 from .engine import Drawn
+from .plan import Plan
 from .store import (
     HEAD,
     MANIFEST,
@@ -63,9 +63,9 @@ class Bucket:
             self._scratch = tempfile.TemporaryDirectory(prefix="unclip-batch-")
         return Path(self._scratch.name)
 
-    def open(self, job: Job, rows: Iterable[Row]) -> dict[str, Record]:
+    def open(self, plan: Plan, rows: Iterable[Row]) -> dict[str, Record]:
         """Start or resume a batch there. Nothing keeps two processes from doing so at once."""
-        return self._try(lambda: self._open(job, {row.id for row in rows}))
+        return self._try(lambda: self._open(plan, {row.id for row in rows}))
 
     def forget(self, ids: Collection[str]) -> None:
         """Remove rows: first their records, then their files."""
@@ -115,18 +115,18 @@ class Bucket:
             raise UnclipError(f"--out {self.url} cannot be used: {error}.") from None
         self._root = root.rstrip("/")
 
-    def _open(self, job: Job, ids: set[str]) -> dict[str, Record]:
+    def _open(self, plan: Plan, ids: set[str]) -> dict[str, Record]:
         self._fs.makedirs(self._root, exist_ok=True)
         names = self._names()
         if HEAD in names:
-            check_head(self._fs.cat_file(f"{self._root}/{HEAD}"), job, self.url)
+            check_head(self._fs.cat_file(f"{self._root}/{HEAD}"), plan, self.url)
         elif others := names - {RECORDS}:
             raise UnclipError(
                 f"{self.url} holds other files ({min(others)}) and no batch; "
                 "name a new or empty place with --out."
             )
         else:
-            self._fs.pipe_file(f"{self._root}/{HEAD}", head_of(job))
+            self._fs.pipe_file(f"{self._root}/{HEAD}", head_of(plan.job))
         records = self._read_records()
         whole = {id: r for id, r in records.items() if names >= set(r["files"])}
         self._forget([id for id in records if id not in whole])

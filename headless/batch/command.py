@@ -207,7 +207,7 @@ def _inputs(arguments: argparse.Namespace) -> list[Path]:
 def _run(
     plan: Plan, table: Table, engine: Engine, store: Store, console: Console, retry: bool
 ) -> int:
-    records = store.open(plan.job, table.rows)
+    records = store.open(plan, table.rows)
     todo = pending(table.rows, records, retry)
     store.forget(todo.again)
     tally = Tally(len(table.rows))

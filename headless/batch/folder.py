@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 from ...pipelines.errors import UnclipError
 from ..folders import check_writable
-from ..runner import Job
 from .engine import Drawn
+from .plan import Plan
 from .store import (
     HEAD,
     MANIFEST,
@@ -53,7 +53,7 @@ class Folder:
         """A folder for unfinished work; emptied on resuming."""
         return self.path / PART
 
-    def open(self, job: Job, rows: Iterable[Row]) -> dict[str, Record]:
+    def open(self, plan: Plan, rows: Iterable[Row]) -> dict[str, Record]:
         """Start or resume a batch here."""
         check_writable(self.path)
         try:
@@ -61,7 +61,7 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self.path)
             self._check_space()
-            return self._resume(job, {row.id for row in rows})
+            return self._resume(plan, {row.id for row in rows})
         except OSError as error:
             raise UnclipError(f"{self.path} cannot be used: {error.strerror}.") from None
 
@@ -108,14 +108,14 @@ class Folder:
                 f"the disk of {self.path} is full; make room, or name another folder with --out."
             )
 
-    def _resume(self, job: Job, ids: set[str]) -> dict[str, Record]:
+    def _resume(self, plan: Plan, ids: set[str]) -> dict[str, Record]:
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir()
         head = self.path / HEAD
         if head.exists():
-            check_head(head.read_bytes(), job, str(self.path))
+            check_head(head.read_bytes(), plan, str(self.path))
         else:
-            self._write(HEAD, head_of(job))
+            self._write(HEAD, head_of(plan.job))
         records = self._records()
         whole = [r for r in records if all((self.path / name).is_file() for name in r["files"])]
         self._rewrite(whole)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,8 +17,11 @@ from typing import Any, Protocol
 
 from ...pipelines.errors import UnclipError
 from ..execution.prompt import Prompt, describe
+from ..formats.widgets import named_values
+from ..nodeclass import Declarations
 from ..runner import Job
 from .engine import Drawn, NewFile
+from .plan import Plan
 from .table import Row
 
 HEAD, MANIFEST = "batch.json", "manifest.jsonl"
@@ -38,7 +41,7 @@ class Store(Protocol):
         """A local folder for unfinished work."""
         ...
 
-    def open(self, job: Job, rows: Iterable[Row]) -> dict[str, Record]:
+    def open(self, plan: Plan, rows: Iterable[Row]) -> dict[str, Record]:
         """Start or resume: the records that stand, by row id.
 
         Raises:
@@ -137,8 +140,8 @@ def head_of(job: Job) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def check_head(raw: bytes, job: Job, place: str) -> None:
-    """Make sure that a batch was made with this workflow.
+def check_head(raw: bytes, plan: Plan, place: str) -> None:
+    """Make sure that a batch was made with this workflow, if by an older version.
 
     Raises:
         UnclipError: it was not.
@@ -151,7 +154,7 @@ def check_head(raw: bytes, job: Job, place: str) -> None:
         fits = False
     if not fits:
         raise UnclipError(f"{place}/{HEAD} was not written by this version of unclip batch.")
-    differences = _differences(before, json.loads(json.dumps(job.prompt)))
+    differences = _differences(before, json.loads(json.dumps(plan.job.prompt)), plan.declarations)
     if differences:
         raise UnclipError(
             f"{place} holds a batch of another workflow ({head['workflow']}):\n"
@@ -181,7 +184,7 @@ def _difference(record: Record, row: Row) -> str:
     return f"{name} was {before.get(name)!r} and is {after.get(name)!r}"
 
 
-def _differences(before: Prompt, after: Prompt) -> list[str]:
+def _differences(before: Prompt, after: Prompt, declarations: Declarations) -> list[str]:
     found = []
     for id in [*after, *(id for id in before if id not in after)]:
         if id not in before or before[id].get("class_type") != after.get(id, {}).get("class_type"):
@@ -192,6 +195,14 @@ def _differences(before: Prompt, after: Prompt) -> list[str]:
             f"{describe(after, id)}: {name} was {old.get(name)!r} and is {new.get(name)!r}"
             for name in [*new, *(name for name in old if name not in new)]
             # The batch names its files itself, and a prefix may hold today's date.
-            if old.get(name) != new.get(name) and name != "filename_prefix"
+            if old.get(name) != new.get(name)
+            and name != "filename_prefix"
+            # A node may have got an input since; its default leaves all as it was.
+            and (name in old or new[name] != _default(declarations, after[id], name))
         ]
     return found
+
+
+def _default(declarations: Declarations, node: Mapping[str, Any], name: str) -> Any:
+    declaration = declarations.get(node["class_type"])
+    return None if declaration is None else named_values(declaration, None).get(name)
