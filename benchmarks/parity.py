@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.embeddings import TextEmbedding
-from unclip_graph.pipelines.images import clip_pixels, from_pil
+from unclip_graph.pipelines.encode.pixels import clip_pixels
+from unclip_graph.pipelines.images import from_pil
 from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS
 from unclip_graph.pipelines.models.weights import read_json
 from unclip_graph.pipelines.sampling.noise import Stream

@@ -15,10 +15,11 @@ from typing import Any
 from ..nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from ..nodes import host as node_host
 from ..pipelines.errors import UnclipError
+from ..pipelines.image_files import read_frames
 from ..pipelines.models.loading import DEMO_MODEL
 from .command.console import SILENT, Console
 from .command.report import refusal
-from .core_nodes.files import DISPLAY_NAMES, host_classes, read_frames
+from .core_nodes.files import DISPLAY_NAMES, host_classes
 from .execution.cache import Cache
 from .execution.execute import execute
 from .execution.outcome import OnEvent, RunResult

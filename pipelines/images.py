@@ -1,9 +1,10 @@
-"""Pictures as tensors, and CLIP's preprocessing of them."""
+"""Pictures in and out: files, PIL pictures, arrays and tensors [B, H, W, C] in 0..1."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import os
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,31 +12,145 @@ from PIL import Image
 from torch import Tensor
 
 from .errors import UnclipError
+from .image_files import read_frames, upright
+
+# A path, a PIL picture, or an array or tensor: [H, W, C] or [B, H, W, C], floats in 0..1 or
+# uint8 in 0..255.
+Picture: TypeAlias = "str | os.PathLike[str] | Image.Image | np.ndarray[Any, Any] | Tensor"
+Pictures: TypeAlias = "Picture | Sequence[Picture]"
+
+# A picture that is enlarged holds at most this many pixels at once.
+_MOST_PIXELS = 2**20
+
+
+def read_pictures(pictures: Pictures) -> list[Tensor]:
+    """Pictures of any kind, each as [H, W, 3] float32 in 0..1.
+
+    Files and PIL pictures are turned upright and lose their transparency as in ComfyUI's
+    LoadImage, so that both see the same; an animation gives all its frames.
+
+    Raises:
+        UnclipError: no picture, a file that cannot be read, or numbers out of range.
+    """
+    if isinstance(pictures, (str, os.PathLike, Image.Image, np.ndarray, Tensor)):
+        pictures = [pictures]
+    found = [one.expand(-1, -1, 3) for given in pictures for one in _each(given)]
+    if not found:
+        raise UnclipError("No picture was given.")
+    return found
+
+
+def read_batch(pictures: Pictures, name: str = "pictures") -> Tensor:
+    """Pictures of any kind as one batch [B, H, W, 3]; see :func:`read_pictures`.
+
+    Raises:
+        UnclipError: as there, or they have several sizes.
+    """
+    return _stack(read_pictures(pictures), name)
+
+
+def read_masks(masks: Pictures) -> Tensor:
+    """Masks [B, H, W] in 0..1 of any kind of pictures (by their brightness), or [H, W] arrays.
+
+    Raises:
+        UnclipError: see :func:`read_batch`.
+    """
+    if isinstance(masks, (np.ndarray, Tensor)) and masks.ndim in (2, 3):
+        values = _in_range(_tensor(masks), "A mask")
+        # [B, H, W], as ComfyUI has masks.
+        return values if values.ndim == 3 else values[None]
+    weights = torch.tensor([299, 587, 114]) / 1000
+    return _stack([(one * weights).sum(-1) for one in read_pictures(masks)], "masks")
+
+
+def _stack(rows: list[Tensor], name: str) -> Tensor:
+    sizes = {tuple(one.shape[:2]) for one in rows}
+    if len(sizes) > 1:
+        told = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
+        raise UnclipError(f"The {name} have several sizes ({told}); scale them to one.")
+    return torch.stack(rows)
+
+
+def _each(given: Any) -> list[Tensor]:
+    """The pictures [H, W, 1 or 3] of one thing that was given."""
+    if isinstance(given, (str, os.PathLike)):
+        return [_levels_to_floats(frame) for frame in read_frames(os.fspath(given))]
+    if isinstance(given, Image.Image):
+        return [_levels_to_floats(upright(given))]
+    if not isinstance(given, (np.ndarray, Tensor)):
+        raise UnclipError(
+            f"A {type(given).__name__} is no picture; give a path, a PIL picture, an array or a "
+            "tensor."
+        )
+    values = _tensor(given)
+    values = values[None] if values.ndim == 3 else values
+    _check_shape(values)
+    values = _in_range(values, "A picture")
+    return list(values if values.shape[-1] == 1 else values[..., :3])
+
+
+def _tensor(given: np.ndarray[Any, Any] | Tensor) -> Tensor:
+    # Copied, since an array may be one that must not be written to.
+    return torch.from_numpy(np.array(given)) if isinstance(given, np.ndarray) else given
+
+
+def _check_shape(values: Tensor) -> None:
+    if values.ndim != 4 or values.shape[-1] not in (1, 3, 4) or not values.numel():
+        raise UnclipError(
+            "Pictures must be [height, width, channels] or [batch, height, width, channels] with "
+            f"1, 3 or 4 channels, found {list(values.shape)}."
+        )
+
+
+def _in_range(values: Tensor, what: str) -> Tensor:
+    """Numbers as float32 in 0..1 on the CPU: uint8 are levels, others must be in range."""
+    values = values.detach().cpu()
+    if values.dtype == torch.uint8:
+        return values.float() / 255
+    if not values.is_floating_point() and values.dtype != torch.bool:
+        raise UnclipError(
+            f"{what} of {values.dtype} numbers has no known range; give uint8 in 0..255 or floats "
+            "in 0..1."
+        )
+    values = values.float()
+    _refuse_nan(values)
+    if values.numel() and not (0 <= values.min() and values.max() <= 1):
+        raise UnclipError(
+            f"{what} of floats must be in 0..1, found {values.min():g} to {values.max():g}. "
+            "Divide levels by 255, bring -1..1 to 0..1, or clamp it."
+        )
+    return values
+
+
+def _refuse_nan(values: Tensor) -> None:
+    if values.isnan().any():
+        raise UnclipError("A picture contains NaN: what made it overflowed. Use dtype float32.")
+
+
+def levels(images: Tensor) -> Tensor:
+    """The 8-bit levels (uint8, on the CPU) of numbers in 0..1: clamped, and the nearest one.
+
+    Exact for what was 8 bits before; the rule of diffusers' ``numpy_to_pil``.
+    """
+    return (images.detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def to_pil(images: Tensor) -> list[Image.Image]:
     """[B, H, W, C] in 0..1 (C = 1, 3 or 4) as 8-bit RGB pictures; alpha is dropped."""
-    if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or not images.numel():
-        raise UnclipError(
-            f"Pictures must be [batch, height, width, 1, 3 or 4], found {list(images.shape)}."
-        )
-    if images.isnan().any():
-        raise UnclipError("A picture contains NaN: what made it overflowed. Use dtype float32.")
-    levels = (images.detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8)
-    rgb = levels.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else levels[..., :3]
+    _check_shape(images)
+    _refuse_nan(images)
+    bytes_ = levels(images)
+    rgb = bytes_.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else bytes_[..., :3]
     return [Image.fromarray(picture.numpy()) for picture in rgb.contiguous()]
 
 
 def from_pil(image: Image.Image) -> Tensor:
-    """A picture of any mode as [1, H, W, 3] in 0..1; transparency becomes white."""
-    if image.mode.startswith("I"):
-        # 16 bits a pixel, which PIL would clip to 8.
-        grey = torch.from_numpy(np.asarray(image).astype(np.float32) / 65535)
-        return grey[None, :, :, None].expand(-1, -1, -1, 3)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return torch.from_numpy(np.asarray(image.convert("RGB"), np.float32) / 255)[None]
+    """A picture of any mode as [1, H, W, 3] in 0..1; see :func:`read_pictures`."""
+    return read_batch(image)
+
+
+def _levels_to_floats(picture: Image.Image) -> Tensor:
+    return torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255)
 
 
 def fitted(images: Tensor, width: int, height: int) -> Tensor:
@@ -44,46 +159,38 @@ def fitted(images: Tensor, width: int, height: int) -> Tensor:
         return images
     covered = []
     for picture in to_pil(images):
-        if picture.size != (width, height):
-            ratio = max(width / picture.width, height / picture.height)
-            size = (round(picture.width * ratio), round(picture.height * ratio))
-            picture = picture.resize(size, Image.Resampling.LANCZOS)
-            left, top = (picture.width - width) // 2, (picture.height - height) // 2
-            picture = picture.crop((left, top, left + width, top + height))
+        ratio = max(width / picture.width, height / picture.height)
+        size = (round(picture.width * ratio), round(picture.height * ratio))
+        picture = resize_and_crop(picture, size, width, height, Image.Resampling.LANCZOS)
         covered.append(np.asarray(picture, np.float32) / 255)
     return torch.from_numpy(np.stack(covered))
 
 
-def clip_pixels(images: Tensor, config: Mapping[str, Any]) -> Tensor:
-    """What a CLIP vision tower sees of pictures [B, H, W, C]: [B, 3, h, w] float32.
+def resize_and_crop(
+    picture: Image.Image,
+    size: tuple[int, int],
+    width: int,
+    height: int,
+    resample: Image.Resampling,
+) -> Image.Image:
+    """The centre of a picture resized to ``size``; a long thin one is never enlarged as a whole.
 
-    ``config`` is ``preprocessor_config.json``. The shortest edge is resized bicubically,
-    the centre cropped, the channels normalised, as transformers' PIL processor does; its
-    own classes differ between versions and may need torchvision, which we must not.
+    Pillow enlarges rows, then columns, and each on its own. So doing this one after the other, and
+    columns in strips, gives its result to the bit.
     """
-    edge = _edge(config["size"])
-    crop = config.get("crop_size", edge)
-    height, width = (crop["height"], crop["width"]) if isinstance(crop, Mapping) else (crop, crop)
-    mean, std = (torch.tensor(config[name]) for name in ("image_mean", "image_std"))
-    prepared = [_resize_and_crop(picture, edge, height, width) for picture in to_pil(images)]
-    pixels = torch.from_numpy(np.stack([np.asarray(p, np.float32) for p in prepared])) / 255
-    return ((pixels - mean) / std).permute(0, 3, 1, 2).contiguous()
-
-
-def _edge(size: Any) -> int:
-    if isinstance(size, Mapping):
-        size = size.get("shortest_edge", size.get("height"))
-    return int(size)
-
-
-def _resize_and_crop(picture: Image.Image, edge: int, height: int, width: int) -> Image.Image:
-    short, long = sorted(picture.size)
-    other = int(edge * long / short)
-    size = (edge, other) if picture.width <= picture.height else (other, edge)
-    if picture.size != size:
-        picture = picture.resize(size, Image.Resampling.BICUBIC)
-    left, top = (picture.width - width) // 2, (picture.height - height) // 2
-    return picture.crop((left, top, left + width, top + height))
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    if size[0] * size[1] <= max(_MOST_PIXELS, picture.width * picture.height):
+        whole = picture if picture.size == size else picture.resize(size, resample)
+        return whole.crop((left, top, left + width, top + height))
+    rows = picture.resize((size[0], picture.height), resample)
+    rows = rows.crop((left, 0, left + width, picture.height))
+    middle = Image.new(picture.mode, (width, height))
+    strip = max(1, _MOST_PIXELS // size[1])
+    for x in range(0, width, strip):
+        right = min(x + strip, width)
+        columns = rows.crop((x, 0, right, rows.height)).resize((right - x, size[1]), resample)
+        middle.paste(columns.crop((0, top, right - x, top + height)), (x, 0))
+    return middle
 
 
 def resized(images: Tensor, width: int, height: int) -> Tensor:

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
-from unclip_graph.pipelines.images import clip_pixels, from_pil, to_pil
 
 
 @pytest.fixture(scope="module")
@@ -76,48 +75,6 @@ def test_no_pictures_are_refused(model):
         model.generate_images("red", num_images=0)
     with pytest.raises(UnclipError, match="count must be 1 or more"):
         model.vary(picture(8, 8), num_images=0)
-
-
-@pytest.mark.parametrize(
-    ("tensor", "message"),
-    [(torch.full((1, 8, 8, 3), torch.nan), "contains NaN"), (torch.zeros(0, 8, 8, 3), "must be")],
-)
-def test_picture_tensor_without_a_picture_is_refused(model, tensor, message):
-    with pytest.raises(UnclipError, match=message):
-        model.encode_image(tensor)
-
-
-def test_sixteen_bits_are_not_clipped():
-    grey = Image.fromarray(np.full((2, 3), 32768, np.uint16))
-    torch.testing.assert_close(from_pil(grey), torch.full((1, 2, 3, 3), 0.5), atol=1e-4, rtol=0)
-
-
-def test_transparency_becomes_white():
-    clear = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
-    assert from_pil(clear).eq(1).all()
-
-
-def test_pictures_survive_the_way_through_tensors():
-    original = picture(5, 3)
-    assert to_pil(from_pil(original))[0].tobytes() == original.tobytes()
-
-
-@pytest.mark.parametrize("size", [(32, 32), (64, 48), (33, 101), (20, 20)])
-def test_preprocessing_equals_transformers(size):
-    from transformers import CLIPImageProcessor
-
-    config = {
-        "crop_size": {"height": 32, "width": 32},
-        "size": {"shortest_edge": 32},
-        "image_mean": [0.48145466, 0.4578275, 0.40821073],
-        "image_std": [0.26862954, 0.26130258, 0.27577711],
-    }
-    source = picture(*size)
-    expected = CLIPImageProcessor(**config)(source, return_tensors="pt").pixel_values
-    one_level = 1 / 255 / 0.26
-    found = clip_pixels(from_pil(source), config)
-    assert found.shape == expected.shape
-    assert (found - torch.as_tensor(expected)).abs().max() <= one_level
 
 
 @pytest.mark.parametrize("prompt", ["a large zebra dancing", "一个麒麟在左边"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from ...nodes import host
 from ...pipelines.errors import UnclipError
+from ...pipelines.image_files import read_frames
 from .. import folders as files
 from ..folders import Folders
 from . import pictures, primitives
@@ -276,39 +277,6 @@ DISPLAY_NAMES = {
 }
 
 
-def read_frames(path: Path) -> list[Image.Image]:
-    """The frames of a picture file, upright; frames of another size than the first are left out.
-
-    Raises:
-        UnclipError: the file is no picture, is damaged or is too large.
-    """
-    from PIL import Image, ImageOps, ImageSequence
-
-    try:
-        with Image.open(path) as opened:
-            # The second picture of an MPO file is a depth map or a thumbnail.
-            single = opened.format == "MPO"
-            frames: list[Image.Image] = []
-            for frame in ImageSequence.Iterator(opened):
-                upright = ImageOps.exif_transpose(_eight_bit(frame)).copy()
-                if not frames or upright.size == frames[0].size:
-                    frames.append(upright)
-                if single:
-                    break
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnclipError(
-            f"{path} cannot be read as a picture ({error}); use a PNG, JPEG or WebP file."
-        ) from None
-    return frames
-
-
-def _eight_bit(frame: Image.Image) -> Image.Image:
-    """Grey pictures of 16 or 32 bits as 8 bits; Pillow's own conversion clips them."""
-    if not frame.mode.startswith("I"):
-        return frame
-    return frame.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-
-
 def _is_transparent(frame: Image.Image) -> bool:
     return "A" in frame.getbands() or "transparency" in frame.info
 
@@ -323,12 +291,12 @@ def _to_tensor(picture: Image.Image) -> torch.Tensor:
 
 def _to_pictures(images: torch.Tensor) -> Sequence[Image.Image]:
     """Pictures of 8 bits from [B,H,W,C]; numbers that are none become black, with a warning."""
-    import numpy
     from PIL import Image
 
-    pixels = images.detach().cpu().float().numpy()
-    if not numpy.isfinite(pixels).all():
+    from ...pipelines.images import levels
+
+    if not images.isfinite().all():
         host.current().warn("the picture holds numbers that are not finite; they become black")
-        pixels = numpy.nan_to_num(pixels, nan=0.0, posinf=1.0, neginf=0.0)
-    levels = numpy.clip(pixels * 255.0, 0, 255).astype(numpy.uint8)
-    return [Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in levels]
+        images = images.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)
+    pictures = levels(images).numpy()
+    return [Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in pictures]

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..errors import ModelError, UnclipError, warn
-from ..images import clip_pixels
 from ..models.component import Component
 from ..models.remembered import remembered
 from ..models.weights import read_json
+from .pixels import clip_pixels
 from .prompts import PromptReader
 from .vocabulary import unknown_words
 
@@ -119,8 +119,11 @@ class ImageEncoderTower:
         self._processor = processor
 
     @torch.inference_mode()
-    def encode(self, images: Tensor) -> ImageEmbedding:
-        """Embed pictures [B, H, W, C] in 0..1, resized and cropped as CLIP wants."""
+    def encode(self, images: Tensor | Sequence[Tensor]) -> ImageEmbedding:
+        """Embed pictures [B, H, W, C] in 0..1, resized and cropped as CLIP wants.
+
+        Pictures of several sizes come as a list of [H, W, C].
+        """
         path = self._processor / "preprocessor_config.json"
         config = read_json(path)
         try:
