@@ -133,7 +133,9 @@ def test_a_saved_picture_has_the_pixels_of_the_one_in_python(tmp_path):
         assert Image.open(tmp_path / f"a_0000{number}_.png").tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("size", [(32, 32), (64, 48), (33, 101), (20, 20), (1, 500), (500, 2), (2, 9000)])
+@pytest.mark.parametrize(
+    "size", [(32, 32), (64, 48), (33, 101), (20, 20), (1, 500), (500, 2), (2, 9000)]
+)
 def test_preprocessing_equals_transformers(size):
     from transformers import CLIPImageProcessor
 

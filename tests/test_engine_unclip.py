@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
