@@ -114,7 +114,7 @@ def _in_range(values: Tensor, what: str) -> Tensor:
         )
     values = values.float()
     _refuse_nan(values)
-    if values.numel() and not (0 <= values.min() and values.max() <= 1):
+    if values.numel() and not (values.min() >= 0 and values.max() <= 1):
         raise UnclipError(
             f"{what} of floats must be in 0..1, found {values.min():g} to {values.max():g}. "
             "Divide levels by 255, bring -1..1 to 0..1, or clamp it."

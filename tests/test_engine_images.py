@@ -114,7 +114,7 @@ def test_masks_are_read_by_brightness():
         found = read_masks(mask)
         assert found.shape == (1, 4, 6)
         torch.testing.assert_close(found, torch.full((1, 4, 6), 128 / 255))
-    with pytest.raises(UnclipError, match="A mask of floats must be in 0..1"):
+    with pytest.raises(UnclipError, match="A mask of floats must be in"):
         read_masks(torch.full((4, 6), 255.0))
 
 
