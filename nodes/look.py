@@ -4,38 +4,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from . import host, widgets
+from . import host
 from .latent_edit import files
-from .spec import IMAGE, IMAGE_EMBED, TEXT_ENCODER, Input, Output, node
+from .sockets import Image, ImageEmbed, TextEncoder
+from .spec import Output, node
+from .widgets import Choice, Count, Lines
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ..pipelines.embeddings import ImageEmbedding
-    from ..pipelines.stages import TextEncoder
-
-STAGE = "6 look"
 SHIPPED = "shipped"
 
 
 @node(
     "UnCLIPInspect",
-    title="unCLIP inspect",
-    stage=STAGE,
-    description="Shows how alike embeddings are: a matrix of cosines, a map in two dimensions, and "
-    "the numbers as JSON.",
-    inputs=[Input("image_embed", IMAGE_EMBED, "A batch; join several with Embed batch.")],
-    outputs=[
-        Output("matrix", IMAGE, "Cosines; bright is alike."),
-        Output("map", IMAGE, "Near points look alike; a line follows the batch's order."),
-        Output("json", "STRING", "Space, lengths, cosines and the map's coordinates."),
-    ],
+    "unCLIP inspect",
     aliases=["similarity", "compare", "pca plot", "cosine"],
 )
-def inspect(image_embed: ImageEmbedding) -> tuple[Tensor, Tensor, str]:
-    """Two pictures and the numbers."""
+def inspect(
+    image_embed: Annotated[ImageEmbed, "A batch; join several with Embed batch."],
+) -> tuple[
+    Annotated[Image, Output("matrix", "Cosines; bright is alike.")],
+    Annotated[Image, Output("map", "Near points look alike; a line follows the batch's order.")],
+    Annotated[str, Output("json", "Space, lengths, cosines and the map's coordinates.")],
+]:
+    """Shows how alike embeddings are: a matrix of cosines, a map in two dimensions, and the
+    numbers as JSON.
+    """
     from ..pipelines.editing import similarity
     from ..pipelines.images import from_pil
 
@@ -44,48 +38,39 @@ def inspect(image_embed: ImageEmbedding) -> tuple[Tensor, Tensor, str]:
     return from_pil(pictures[0]), from_pil(pictures[1]), json.dumps(seen.as_json())
 
 
+def _vocabularies() -> list[str]:
+    return [SHIPPED, *files.listed(".txt")]
+
+
 @node(
     "UnCLIPDescribe",
-    title="unCLIP describe",
-    stage=STAGE,
-    description="Words and phrases that fit a picture best, by the model's own CLIP; wire the text "
-    "to Text encode.",
-    inputs=[
-        Input("image_embed", IMAGE_EMBED, "The embedding to describe; of a batch, the first."),
-        Input("text_encoder", TEXT_ENCODER, "The text encoder of the same model."),
-        widgets.count("count", "How many phrases.", 5),
-        Input(
-            "vocabulary",
-            lambda: [SHIPPED, *files.listed(".txt")],
-            "Where the phrases come from: what ships with the pack, or a text file in your input "
-            "folder, a phrase a line.",
-            {"default": SHIPPED},
-        ),
-        Input(
-            "more_phrases",
-            "STRING",
-            "Further phrases, a line each.",
-            {"multiline": True, "default": ""},
-        ),
-    ],
-    outputs=[
-        Output("text", "STRING", "The best phrases, joined by commas."),
-        Output(
-            "ranking",
-            "STRING",
-            "The phrases with their scores, as JSON: each alone, and all up to it together.",
-        ),
-    ],
+    "unCLIP describe",
     aliases=["caption", "interrogate", "tags", "image to text"],
 )
 def describe(
-    image_embed: ImageEmbedding,
-    text_encoder: TextEncoder,
-    count: int,
-    vocabulary: str,
-    more_phrases: str,
-) -> tuple[str, str]:
-    """The phrases, and their scores."""
+    image_embed: Annotated[ImageEmbed, "The embedding to describe; of a batch, the first."],
+    text_encoder: Annotated[TextEncoder, "The text encoder of the same model."],
+    count: Annotated[Count, "How many phrases."] = 5,
+    vocabulary: Annotated[
+        str,
+        Choice(_vocabularies),
+        "Where the phrases come from: what ships with the pack, or a text file in your input "
+        "folder, a phrase a line.",
+    ] = SHIPPED,
+    more_phrases: Annotated[Lines, "Further phrases, a line each."] = "",
+) -> tuple[
+    Annotated[str, Output("text", "The best phrases, joined by commas.")],
+    Annotated[
+        str,
+        Output(
+            "ranking",
+            "The phrases with their scores, as JSON: each alone, and all up to it together.",
+        ),
+    ],
+]:
+    """Words and phrases that fit a picture best, by the model's own CLIP; wire the text to Text
+    encode.
+    """
     from ..pipelines.editing import describe as engine
 
     if vocabulary == SHIPPED:

@@ -1,189 +1,263 @@
-"""Declare a node once; the V1 class that hosts expect is built from it.
+"""A node is one annotated function, and everything about the node is read from it.
 
-A node is a function with a :func:`node` declaration above it: its inputs in the order of
-the function's parameters, its outputs in the order of what it returns.
+::
+
+    @node("UnCLIPUpscale", "unCLIP upscale", aliases=["super resolution"])
+    def upscale(
+        decoder: Annotated[Decoder, "A decoder that has a super-resolution."],
+        image: Annotated[Image, As("images"), "Pictures that this decoder drew."],
+        seed: Annotated[Seed, "Chooses the details that are added."] = 0,
+    ) -> Annotated[Image, Output("image", "The enlarged pictures.")]:
+        \"""Enlarges pictures with the decoder's own super-resolution.\"""
+        return forward(decoder.upscale)
+
+A parameter is an input. Its type is a socket (:mod:`.sockets`) or a widget
+(:mod:`.widgets`; a plain bool, str or Literal is one, too), its texts are the tooltip, the
+nearest first, and its default is what the widget shows. What stands after ``*`` may be
+missing from a saved graph: inputs that a later version adds go there, to the end. The
+docstring is the description, what is returned the outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from ..pipelines.embeddings import ImageEmbedding, TextEmbedding
 from ..pipelines.errors import UnclipError
-from ..pipelines.stages import MissingStage
-from . import host
+from .sockets import Socket
+from .widgets import ADVANCED, Choice, Number, Switch, Text, Widget
 
-TEXT_ENCODER = "UNCLIP_TEXT_ENCODER"
-PRIOR = "UNCLIP_PRIOR"
-IMAGE_ENCODER = "UNCLIP_IMAGE_ENCODER"
-DECODER = "UNCLIP_DECODER"
-TEXT_EMBED = "UNCLIP_TEXT_EMBED"
-IMAGE_EMBED = "UNCLIP_IMAGE_EMBED"
-NOISE = "UNCLIP_NOISE"
-IMAGE = "IMAGE"
-MASK = "MASK"
-
-_EMBEDDINGS: dict[Any, type] = {TEXT_EMBED: TextEmbedding, IMAGE_EMBED: ImageEmbedding}
-_TENSORS = {
-    IMAGE: "pictures",
-    MASK: "masks",
-    NOISE: "starting noise from unCLIP invert or unCLIP noise",
-}
-# What a node calls on the model in a socket.
-_STAGES = {TEXT_ENCODER: "encode", PRIOR: "sample", IMAGE_ENCODER: "encode", DECODER: "decode"}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Input:
-    """One input: a socket or, with a widget type, a widget.
-
-    ``type`` is a socket type, ``INT``, ``FLOAT``, ``STRING`` or a function that lists the
-    choices of a combo when it is shown. ``options`` are ComfyUI's (default, min, max, ...).
-    """
+class As:
+    """The name under which :func:`forward` passes an input on, if it is not its own."""
 
     name: str
-    type: str | Callable[[], Sequence[str]]
-    tooltip: str
-    options: dict[str, Any] = field(default_factory=dict)
-    optional: bool = False
-    advanced: bool = False
 
-    def v1(self) -> tuple[Any, dict[str, Any]]:
-        """The entry of ``INPUT_TYPES``."""
-        kind = list(self.type()) if callable(self.type) else self.type
-        extra = {"advanced": True} if self.advanced else {}
-        return (kind, {**self.options, **extra, "tooltip": self.tooltip})
+
+@dataclass(frozen=True)
+class Numbered:
+    """A parameter that stands for several inputs, name_1, name_2, ...; the node gets a list.
+
+    Attributes:
+        least: so many there always are.
+        most: so many there can be; those that are not wired are None.
+    """
+
+    least: int
+    most: int
 
 
 @dataclass(frozen=True)
 class Output:
-    """One output socket."""
+    """One output: its name, what it is, and the socket that the annotation is about."""
 
     name: str
-    type: str
     tooltip: str
+    type: str = ""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input, as saved graphs name it.
+
+    Attributes:
+        type: its socket or widget.
+        default: what the widget shows at first; None for the ``unset`` of a number.
+        required: whether a graph without it is refused.
+    """
+
+    name: str
+    type: Socket | Widget
+    tooltip: str
+    default: Any
+    required: bool
+    advanced: bool
+
+    def read(self, value: Any) -> Any:
+        """A value as the function wants it."""
+        unset = self.type.unset if isinstance(self.type, Number) else None
+        return None if unset is not None and value == unset else value
+
+    def check_socket(self, value: Any, title: str) -> None:
+        """Refuse what does not belong on this wire.
+
+        Raises:
+            UnclipError: the message names what came and what is wanted.
+        """
+        wire = self.type
+        if isinstance(wire, Widget) or (value is None and not self.required) or wire.fits(value):
+            return
+        raise UnclipError(
+            f"{title}: the input {self.name} wants {wire.wants}, "
+            f"found a {type(value).__name__}. Wire an output of type {wire.name}."
+        )
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a node's function and the input, or the numbered inputs, behind it."""
+
+    name: str
+    passed_as: str
+    numbered: bool
+    inputs: tuple[Input, ...]
+
+    def read(self, values: Mapping[str, Any]) -> Any:
+        """What the function gets for the values of the inputs; a missing one is the default."""
+        found = [
+            one.read(values[one.name]) if one.name in values else one.default for one in self.inputs
+        ]
+        return found if self.numbered else found[0]
 
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """The whole declaration of a node."""
+    """The declaration of a node, read.
+
+    Attributes:
+        id: the class name in saved workflows, which stays for ever.
+        title: what the editor shows.
+        aliases: other words under which people search for it.
+        is_changed: tells the host when to run the node again although no input changed.
+        check: what is wrong with the values of the inputs that its parameters name, or None;
+            asked before anything runs. A value is None if it comes from another node.
+        is_output: runs even if nothing is wired to its outputs.
+    """
 
     id: str
     title: str
-    stage: str
-    description: str
-    inputs: tuple[Input, ...]
+    function: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
     outputs: tuple[Output, ...]
     aliases: tuple[str, ...]
+    is_changed: Callable[..., Any] | None
+    check: Callable[..., str | None] | None
+    is_output: bool
+
+    @property
+    def description(self) -> str:
+        """The docstring of the function, on one line."""
+        return " ".join((self.function.__doc__ or "").split())
+
+    @property
+    def inputs(self) -> list[Input]:
+        """All inputs in the order of saved graphs: first those that must be there."""
+        every = [one for parameter in self.parameters for one in parameter.inputs]
+        return sorted(every, key=lambda one: not one.required)
+
+    def run(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The outputs for the values of the inputs."""
+        for one in self.inputs:
+            one.check_socket(values.get(one.name), self.title)
+        given = {one: one.read(values) for one in self.parameters}
+        token = _given.set({one.passed_as: value for one, value in given.items()})
+        try:
+            result = self.function(**{one.name: value for one, value in given.items()})
+        finally:
+            _given.reset(token)
+        return result if isinstance(result, tuple) else (result,)
 
 
-NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {}
-NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
+_given: ContextVar[Mapping[str, Any]] = ContextVar("given")
+
+
+def forward(method: Callable[..., T], **more: Any) -> T:
+    """Call ``method`` with every input of the running node, and with ``more``.
+
+    An input goes under the name it has, or under that of :class:`As`; the model whose method
+    it is does not go along.
+    """
+    owner = getattr(method, "__self__", more)
+    given = {name: value for name, value in _given.get().items() if value is not owner}
+    return method(**given, **more)
 
 
 def node(
     id: str,
-    *,
     title: str,
-    stage: str,
-    description: str,
-    inputs: Sequence[Input],
-    outputs: Sequence[Output],
+    *,
     aliases: Sequence[str] = (),
     is_changed: Callable[..., Any] | None = None,
-    validate: Callable[..., bool | str] | None = None,
+    check: Callable[..., str | None] | None = None,
     is_output: bool = False,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare the function below as a node and register its V1 class.
+) -> Callable[[Callable[..., Any]], NodeSpec]:
+    """Declare the function below as a node; see :class:`NodeSpec` for the arguments."""
 
-    Args:
-        id: the class name in saved workflows; stable for ever once released.
-        title: what the editor shows.
-        stage: the submenu, "3 decode".
-        description: one or two sentences.
-        inputs: in the order of the function's parameters.
-        outputs: in the order of what it returns; a tuple if there are several.
-        aliases: other words under which people search for it.
-        is_changed: tells the host when to run the node again although no input changed.
-        validate: checks the inputs that its parameters name before anything runs, instead of
-            the host: True, or what is wrong.
-        is_output: runs even if nothing is wired to its outputs.
-    """
-    spec = NodeSpec(id, title, stage, description, tuple(inputs), tuple(outputs), tuple(aliases))
+    def declared(function: Callable[..., Any]) -> NodeSpec:
+        hints = get_type_hints(function, include_extras=True)
+        outputs = tuple(_outputs(hints.pop("return")))
+        parameters = tuple(
+            _parameter(one, hints[one.name])
+            for one in inspect.signature(function).parameters.values()
+        )
+        return NodeSpec(
+            id, title, function, parameters, outputs, tuple(aliases), is_changed, check, is_output
+        )
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        NODE_CLASS_MAPPINGS[id] = _v1_class(spec, function, is_changed, validate, is_output)
-        NODE_DISPLAY_NAME_MAPPINGS[id] = title
-        return function
-
-    return register
+    return declared
 
 
-def _v1_class(
-    spec: NodeSpec,
-    function: Callable[..., Any],
-    is_changed: Callable[..., Any] | None,
-    validate: Callable[..., bool | str] | None,
-    is_output: bool,
-) -> type:
-    def input_types(cls: type) -> dict[str, dict[str, Any]]:
-        sections: dict[str, dict[str, Any]] = {"required": {}, "optional": {}}
-        for one in spec.inputs:
-            sections["optional" if one.optional else "required"][one.name] = one.v1()
-        return sections
-
-    def run(self: Any, **values: Any) -> tuple[Any, ...]:
-        _check_sockets(spec, values)
-        with host.relayed_warnings():
-            result = function(**values)
-        return result if isinstance(result, tuple) else (result,)
-
-    members: dict[str, Any] = {
-        "__doc__": spec.description,
-        "SPEC": spec,
-        "INPUT_TYPES": classmethod(input_types),
-        "RETURN_TYPES": tuple(one.type for one in spec.outputs),
-        "RETURN_NAMES": tuple(one.name for one in spec.outputs),
-        "OUTPUT_TOOLTIPS": tuple(one.tooltip for one in spec.outputs),
-        "FUNCTION": "run",
-        "OUTPUT_NODE": is_output,
-        "CATEGORY": f"unCLIP/{spec.stage}",
-        "DESCRIPTION": spec.description,
-        "SEARCH_ALIASES": list(spec.aliases),
-        "run": run,
-    }
-    if is_changed is not None:
-        members["IS_CHANGED"] = staticmethod(is_changed)
-    if validate is not None:
-        members["VALIDATE_INPUTS"] = staticmethod(validate)
-    return type(spec.id, (), members)
+def _parameter(declared: inspect.Parameter, hint: Any) -> Parameter:
+    plain, marks = _read(hint)
+    renamed = next((mark.name for mark in marks if isinstance(mark, As)), declared.name)
+    numbered = next((mark for mark in marks if isinstance(mark, Numbered)), None)
+    if numbered is None:
+        required = declared.kind is not declared.KEYWORD_ONLY
+        default = None if declared.default is declared.empty else declared.default
+        inputs = [_input(declared.name, plain, marks, default, required)]
+    else:
+        inputs = [
+            _input(
+                f"{declared.name}_{n}",
+                plain,
+                [mark.replace("{n}", str(n)) if isinstance(mark, str) else mark for mark in marks],
+                None if declared.default is declared.empty else declared.default[n - 1],
+                n <= numbered.least,
+            )
+            for n in range(1, numbered.most + 1)
+        ]
+    return Parameter(declared.name, renamed, numbered is not None, tuple(inputs))
 
 
-def _check_sockets(spec: NodeSpec, values: dict[str, Any]) -> None:
-    """Other packs may put anything into a socket; say what came and what is wanted."""
-    for one in spec.inputs:
-        value = values.get(one.name)
-        if isinstance(one.type, str) and not (value is None and one.optional):
-            wanted = _wanted_instead(one.type, value)
-            if wanted:
-                raise UnclipError(
-                    f"{spec.title}: the input {one.name} wants {wanted}, "
-                    f"found a {type(value).__name__}. Wire an output of type {one.type}."
-                )
+def _input(name: str, plain: Any, marks: list[Any], default: Any, required: bool) -> Input:
+    tooltip = " ".join(mark for mark in reversed(marks) if isinstance(mark, str))
+    return Input(name, _type(plain, marks), tooltip, default, required, ADVANCED in marks)
 
 
-def _wanted_instead(socket: str, value: Any) -> str | None:
-    """What a socket wants, if ``value`` is not that."""
-    if socket in _EMBEDDINGS:
-        wanted = _EMBEDDINGS[socket]
-        article = "an" if wanted is ImageEmbedding else "a"
-        return None if isinstance(value, wanted) else f"{article} {wanted.__name__}"
-    if socket in _STAGES:
-        # The class is asked, not the object: a stage that a folder lacks has its own message.
-        fits = isinstance(value, MissingStage) or hasattr(type(value), _STAGES[socket])
-        return None if fits else "a stage of a loaded model"
-    if socket in _TENSORS:
-        return None if hasattr(value, "ndim") else _TENSORS[socket]
-    return None
+def _outputs(hint: Any) -> Iterator[Output]:
+    for one in get_args(hint) if get_origin(hint) is tuple else [hint]:
+        plain, marks = _read(one)
+        declared = next(mark for mark in marks if isinstance(mark, Output))
+        type = _type(plain, marks)
+        name = type.name if isinstance(type, Socket) else str(type.kind())
+        yield Output(declared.name, declared.tooltip, name)
+
+
+def _type(plain: Any, marks: list[Any]) -> Socket | Widget:
+    """The socket or widget of an annotation."""
+    if get_origin(plain) is Literal:
+        return Choice(get_args(plain))
+    own = [mark for mark in marks if isinstance(mark, (Socket, Widget))]
+    return own[-1] if own else {bool: Switch(), str: Text()}[plain]
+
+
+def _read(hint: Any) -> tuple[Any, list[Any]]:
+    """The plain type of an annotation, without None, and its marks, the innermost first."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        inner, *own = get_args(hint)
+        plain, marks = _read(inner)
+        return plain, [*marks, *own]
+    if origin in (Union, UnionType):
+        (arm,) = (arm for arm in get_args(hint) if arm is not type(None))
+        return _read(arm)
+    if isinstance(origin, type) and issubclass(origin, Sequence) and origin is not tuple:
+        return _read(*get_args(hint))
+    return hint, []

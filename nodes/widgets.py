@@ -1,89 +1,132 @@
-"""Widgets that several nodes share, declared once."""
+"""Widgets: how values are entered, and those that several nodes share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any
 
-from .spec import Input
-
-
-def seed(of: str) -> Input:
-    """The seed of a sampling node."""
-    return Input(
-        "seed",
-        "INT",
-        f"Chooses {of}. The same seed draws the same noise whatever the batch or the device.",
-        {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": True},
-    )
+from ..pipelines.sampling.schedulers import DECODER_SCHEDULERS, PRIOR_SCHEDULERS
 
 
-def steps(default: int) -> Input:
-    """The number of sampling steps."""
-    return Input(
-        "steps",
-        "INT",
-        "Sampling steps: more are slower and, up to a point, better.",
-        {"default": default, "min": 1, "max": 1000},
-    )
+class Widget:
+    """How a value is entered."""
+
+    def kind(self) -> str | list[str]:
+        """What ComfyUI calls it."""
+        raise NotImplementedError
+
+    def options(self) -> dict[str, Any]:
+        """What ComfyUI is told of it."""
+        return {}
 
 
-def guidance_scale(default: float, towards: str) -> Input:
-    """The strength of classifier-free guidance."""
-    return Input(
-        "guidance_scale",
-        "FLOAT",
-        f"How strongly to follow {towards}; 1 or less turns guidance off and halves the work.",
-        {"default": default, "min": 0.0, "max": 30.0, "step": 0.1, "round": 0.01},
-    )
+@dataclass(frozen=True)
+class Number(Widget):
+    """A number between two bounds, which make it an INT or a FLOAT.
+
+    Attributes:
+        step: of the arrows beside it.
+        round: it is rounded to multiples of this.
+        unset: the number that stands for None.
+        control_after_generate: whether the editor may change it after each run, as seeds.
+    """
+
+    min: float
+    max: float
+    step: float | None = None
+    round: float | None = None
+    unset: float | None = None
+    control_after_generate: bool | None = None
+
+    def kind(self) -> str:
+        """INT or FLOAT."""
+        return "FLOAT" if isinstance(self.max, float) else "INT"
+
+    def options(self) -> dict[str, Any]:
+        """All that is set."""
+        known = {name: value for name, value in vars(self).items() if value is not None}
+        return {name: value for name, value in known.items() if name != "unset"}
 
 
-def scheduler(names: Sequence[str]) -> Input:
-    """The sampling method."""
-    return Input(
-        "scheduler",
-        lambda: names,
-        "Sampling method; default is the one the model came with.",
-        {"default": "default"},
-        optional=True,
-        advanced=True,
-    )
+@dataclass(frozen=True)
+class Text(Widget):
+    """Words, on one line or on several."""
+
+    multiline: bool = False
+
+    def kind(self) -> str:
+        """STRING."""
+        return "STRING"
+
+    def options(self) -> dict[str, Any]:
+        """Whether it has several lines."""
+        return {"multiline": True} if self.multiline else {}
 
 
-def strength(default: float, of: str) -> Input:
-    """How much of a start to keep."""
-    return Input(
-        "strength",
-        "FLOAT",
-        f"How far to go from {of}: 0 keeps it, 1 draws it all anew.",
-        {"default": default, "min": 0.0, "max": 1.0, "step": 0.01, "round": 0.001},
-        optional=True,
-    )
+class Switch(Widget):
+    """On or off."""
+
+    def kind(self) -> str:
+        """BOOLEAN."""
+        return "BOOLEAN"
 
 
-def fraction(name: str, tooltip: str, default: float) -> Input:
-    """A number in 0..1."""
-    options = {"default": default, "min": 0.0, "max": 1.0, "step": 0.01, "round": 0.001}
-    return Input(name, "FLOAT", tooltip, options)
+@dataclass(frozen=True)
+class Choice(Widget):
+    """One of several names: fixed ones, or what a function finds when it is shown."""
+
+    names: tuple[str, ...] | Callable[[], Sequence[str]]
+
+    def kind(self) -> list[str]:
+        """The names."""
+        return list(self.names() if callable(self.names) else self.names)
 
 
-def count(name: str, tooltip: str, default: int = 1, least: int = 1) -> Input:
-    """How many of something."""
-    return Input(name, "INT", tooltip, {"default": default, "min": least, "max": 4096})
+class Tier(Enum):
+    """Whom a widget is for."""
+
+    ADVANCED = "advanced"
 
 
-def weight(name: str, optional: bool = False) -> Input:
-    """The weight of one of several inputs."""
-    options = {"default": 1.0, "min": -10.0, "max": 10.0, "step": 0.05, "round": 0.001}
-    tooltip = f"Weight of embedding {name[-1]}; all weights are scaled to sum to 1."
-    return Input(name, "FLOAT", tooltip, options, optional=optional)
+ADVANCED = Tier.ADVANCED
+"""Most people never touch this widget; the editor hides it until asked."""
 
+Lines = Annotated[str, Text(multiline=True)]
+Count = Annotated[int, Number(1, 4096)]
+Index = Annotated[int, Number(-4096, 4095)]
+Fraction = Annotated[float, Number(0.0, 1.0, step=0.01, round=0.001)]
+Weight = Annotated[float, Number(-10.0, 10.0, step=0.05, round=0.001)]
 
-def edge(name: str) -> Input:
-    """The width or the height of a picture."""
-    return Input(
-        name,
-        "INT",
-        f"{name.capitalize()} of the picture in pixels, rounded up to what the decoder can draw; "
-        "0 is the size it was trained at.",
-        {"default": 0, "min": 0, "max": 4096, "step": 8},
-    )
+Seed = Annotated[
+    int,
+    Number(0, 2**64 - 1, control_after_generate=True),
+    "The same seed draws the same noise whatever the batch or the device.",
+]
+Steps = Annotated[
+    int, Number(1, 1000), "Sampling steps: more are slower and, up to a point, better."
+]
+GuidanceScale = Annotated[
+    float,
+    Number(0.0, 30.0, step=0.1, round=0.01),
+    "1 or less turns guidance off and halves the work.",
+]
+Strength = Annotated[Fraction, "0 keeps it, 1 draws it all anew."]
+Edge = Annotated[
+    int | None,
+    Number(0, 4096, step=8, unset=0),
+    "In pixels, rounded up to what the decoder can draw; 0 is the size it was trained at.",
+]
+PriorScheduler = Annotated[
+    str,
+    Choice(PRIOR_SCHEDULERS),
+    ADVANCED,
+    "Sampling method; default is the one the model came with.",
+]
+DecoderScheduler = Annotated[
+    str,
+    Choice(DECODER_SCHEDULERS),
+    ADVANCED,
+    "Sampling method; default is the one the model came with.",
+]

@@ -1,11 +1,15 @@
 """The nodes as a host sees them, and what they do on a tiny model."""
 
+import pkgutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-from unclip_graph.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, host
+from unclip_graph import nodes
+from unclip_graph.nodes import MENU, NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, host
+from unclip_graph.nodes.spec import NodeSpec
 from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,25 +41,51 @@ def test_pack_loads_from_a_folder_of_any_name_without_heavy_imports(tmp_path):
     assert done.stdout.strip() == f"{NODES} ./web"
 
 
+def test_every_declared_node_stands_in_the_menu_once():
+    modules = (
+        import_module(one.name)
+        for one in pkgutil.walk_packages(nodes.__path__, "unclip_graph.nodes.")
+        if not one.name.endswith(".comfy")  # imported inside ComfyUI only
+    )
+    declared = [one for module in modules for one in vars(module).values()]
+    listed = [spec for specs in MENU.values() for spec in specs]
+    assert {one.id for one in declared if isinstance(one, NodeSpec)} == set(NODE_CLASS_MAPPINGS)
+    assert len(listed) == len(NODE_CLASS_MAPPINGS)
+
+
 def test_stages_follow_each_other_in_the_menu():
     stages = [cls.CATEGORY for cls in NODE_CLASS_MAPPINGS.values()]
     assert stages == sorted(stages)
     assert stages[0] == "unCLIP/0 load" and stages[-1] == "unCLIP/8 bridges"
 
 
+@pytest.mark.parametrize(
+    ("stage", "first"),
+    [("0 load", "UnCLIPLoader"), ("2 prior", "UnCLIPPrior"), ("4 latent edit", "UnCLIPTextDiff")],
+)
+def test_what_is_used_first_stands_first(stage, first):
+    here = [name for name, cls in NODE_CLASS_MAPPINGS.items() if f"unCLIP/{stage}" == cls.CATEGORY]
+    assert here[0] == first
+
+
+def bold(page, heading):
+    """The names in bold in the first column of the table under a heading."""
+    section = page.split(f"## {heading}\n")[1].split("\n## ")[0] if heading in page else ""
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| **")]
+    return [name for row in rows for name in row.split("**")[1::2]]
+
+
 @pytest.mark.parametrize("name", NODES)
 def test_node_is_described_where_it_is_used(name):
     cls = NODE_CLASS_MAPPINGS[name]
     page = (ROOT / "web" / "docs" / f"{name}.md").read_text("utf-8")
-    assert cls.DESCRIPTION and cls.CATEGORY.startswith("unCLIP/")
-    assert NODE_DISPLAY_NAME_MAPPINGS[name]
-    for section in cls.INPUT_TYPES().values():
-        for key, (_, options) in section.items():
-            assert options["tooltip"], key
-            assert f"**{key}**" in page, f"{name}.md does not explain {key}"
-    assert len(cls.OUTPUT_TOOLTIPS) == len(cls.RETURN_NAMES) == len(cls.RETURN_TYPES)
-    for key in cls.RETURN_NAMES:
-        assert f"**{key}**" in page, f"{name}.md does not explain {key}"
+    assert page.startswith(f"# {NODE_DISPLAY_NAME_MAPPINGS[name]}\n")
+    assert cls.DESCRIPTION
+    inputs = {key: entry for part in cls.INPUT_TYPES().values() for key, entry in part.items()}
+    assert all(options["tooltip"] for _, options in inputs.values())
+    assert sorted(bold(page, "Inputs")) == sorted(inputs)
+    assert all(cls.OUTPUT_TOOLTIPS)
+    assert bold(page, "Outputs") == list(cls.RETURN_NAMES)
 
 
 @pytest.fixture

@@ -2,99 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from ...pipelines import defaults
-from ...pipelines.sampling.schedulers import DECODER_SCHEDULERS
-from .. import host, widgets
-from ..spec import DECODER, IMAGE, IMAGE_EMBED, MASK, NOISE, TEXT_EMBED, Input, Output, node
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ...pipelines.embeddings import ImageEmbedding, TextEmbedding
-    from ...pipelines.stages import Decoder
+from .. import host
+from ..sockets import Decoder, Image, ImageEmbed, Mask, Noise, TextEmbed
+from ..spec import As, Output, forward, node
+from ..widgets import (
+    ADVANCED,
+    DecoderScheduler,
+    Edge,
+    GuidanceScale,
+    Number,
+    Seed,
+    Steps,
+    Strength,
+)
 
 
 @node(
     "UnCLIPDecode",
-    title="unCLIP decode",
-    stage="5 decode",
-    description="Draws pictures of image embeddings with the diffusion decoder, p(y | z). "
-    "The embedding fixes what is shown, the seed how. With init_image it redraws a picture, with "
-    "a mask a part of one.",
-    inputs=[
-        Input("decoder", DECODER, "The decoder of a loaded model."),
-        Input("image_embed", IMAGE_EMBED, "What the pictures should show."),
-        widgets.seed("the details that the embedding leaves open"),
-        widgets.steps(defaults.DECODER_STEPS),
-        widgets.guidance_scale(defaults.DECODER_GUIDANCE, "the embedding"),
-        widgets.edge("width"),
-        widgets.edge("height"),
-        Input(
-            "count",
-            "INT",
-            "How many pictures to draw of each embedding, in one batch.",
-            {"default": 1, "min": 1, "max": 64},
-        ),
-        Input(
-            "negative_image_embed",
-            IMAGE_EMBED,
-            "What the pictures should not show; without it, the embedding of an empty picture.",
-            optional=True,
-        ),
-        widgets.scheduler(DECODER_SCHEDULERS),
-        Input(
-            "init_image",
-            IMAGE,
-            "Start from this picture instead of noise; strength says how much of it to redraw.",
-            optional=True,
-        ),
-        Input(
-            "mask",
-            MASK,
-            "Draw only what is white here and keep the rest of init_image; both of one size.",
-            optional=True,
-        ),
-        Input(
-            "hint",
-            IMAGE,
-            "A depth map to draw after, for decoders trained with one (ControlNet).",
-            optional=True,
-        ),
-        Input(
-            "text_embed",
-            TEXT_EMBED,
-            "The prompt, for decoders that also see the text (Karlo, Stable unCLIP, "
-            "Kandinsky 2.1).",
-            optional=True,
-        ),
-        Input(
-            "noise",
-            NOISE,
-            "The noise to start from instead of the seed's, from unCLIP invert or unCLIP noise. "
-            "Use the scheduler ddim with inverted noise.",
-            optional=True,
-        ),
-        widgets.strength(defaults.DECODER_STRENGTH, "init_image"),
-        Input(
-            "noise_level",
-            "INT",
-            "Noise added to the embedding itself, for decoders trained with it (Stable unCLIP): "
-            "more lets the decoder stray further.",
-            {"default": 0, "min": 0, "max": 1000},
-            optional=True,
-            advanced=True,
-        ),
-        Input(
-            "negative_text_embed",
-            TEXT_EMBED,
-            "What the pictures should not show, for decoders that also see the text; without it, "
-            "the empty prompt.",
-            optional=True,
-        ),
-    ],
-    outputs=[Output("image", IMAGE, "The pictures, count for each embedding.")],
+    "unCLIP decode",
     aliases=[
         "unclip sampler",
         "embedding to image",
@@ -105,64 +33,76 @@ if TYPE_CHECKING:
     ],
 )
 def decode(
-    decoder: Decoder,
-    image_embed: ImageEmbedding,
-    seed: int,
-    steps: int,
-    guidance_scale: float,
-    width: int,
-    height: int,
-    count: int,
-    negative_image_embed: ImageEmbedding | None = None,
-    scheduler: str = "default",
-    init_image: Tensor | None = None,
-    mask: Tensor | None = None,
-    hint: Tensor | None = None,
-    text_embed: TextEmbedding | None = None,
-    noise: Tensor | None = None,
-    strength: float = defaults.DECODER_STRENGTH,
-    noise_level: int = 0,
-    negative_text_embed: TextEmbedding | None = None,
-) -> Tensor:
-    """Pictures [B * count, H, W, 3]."""
-    return decoder.decode(
-        image_embed,
-        negative_image_embed,
-        seed=seed,
-        steps=steps,
-        guidance_scale=guidance_scale,
-        scheduler=scheduler,
-        width=width or None,
-        height=height or None,
-        count=count,
-        init_image=init_image,
-        mask=mask,
-        hint=hint,
-        text=text_embed,
-        negative_text=negative_text_embed,
-        noise=noise,
-        strength=strength,
-        noise_level=noise_level,
-        progress=host.current().progress(),
-    )
+    decoder: Annotated[Decoder, "The decoder of a loaded model."],
+    image_embed: Annotated[ImageEmbed, As("image"), "What the pictures should show."],
+    seed: Annotated[Seed, "Chooses the details that the embedding leaves open."] = 0,
+    steps: Steps = defaults.DECODER_STEPS,
+    guidance_scale: Annotated[
+        GuidanceScale, "How strongly to follow the embedding."
+    ] = defaults.DECODER_GUIDANCE,
+    width: Annotated[Edge, "Width of the picture."] = None,
+    height: Annotated[Edge, "Height of the picture."] = None,
+    count: Annotated[
+        int, Number(1, 64), "How many pictures to draw of each embedding, in one batch."
+    ] = 1,
+    *,
+    negative_image_embed: Annotated[
+        ImageEmbed | None,
+        As("negative"),
+        "What the pictures should not show; without it, the embedding of an empty picture.",
+    ] = None,
+    scheduler: DecoderScheduler = "default",
+    init_image: Annotated[
+        Image | None,
+        "Start from this picture instead of noise; strength says how much of it to redraw.",
+    ] = None,
+    mask: Annotated[
+        Mask | None,
+        "Draw only what is white here and keep the rest of init_image; both of one size.",
+    ] = None,
+    hint: Annotated[
+        Image | None, "A depth map to draw after, for decoders trained with one (ControlNet)."
+    ] = None,
+    text_embed: Annotated[
+        TextEmbed | None,
+        As("text"),
+        "The prompt, for decoders that also see the text (Karlo, Stable unCLIP, Kandinsky 2.1).",
+    ] = None,
+    noise: Annotated[
+        Noise | None,
+        "The noise to start from instead of the seed's, from unCLIP invert or unCLIP noise. Use "
+        "the scheduler ddim with inverted noise.",
+    ] = None,
+    strength: Annotated[Strength, "How far to go from init_image."] = defaults.DECODER_STRENGTH,
+    noise_level: Annotated[
+        int,
+        Number(0, 1000),
+        ADVANCED,
+        "Noise added to the embedding itself, for decoders trained with it (Stable unCLIP): more "
+        "lets the decoder stray further.",
+    ] = 0,
+    negative_text_embed: Annotated[
+        TextEmbed | None,
+        As("negative_text"),
+        "What the pictures should not show, for decoders that also see the text; without it, the "
+        "empty prompt.",
+    ] = None,
+) -> Annotated[Image, Output("image", "The pictures, count for each embedding.")]:
+    """Draws pictures of image embeddings with the diffusion decoder, p(y | z). The embedding
+    fixes what is shown, the seed how. With init_image it redraws a picture, with a mask a part
+    of one.
+    """
+    return forward(decoder.decode, progress=host.current().progress())
 
 
-@node(
-    "UnCLIPUpscale",
-    title="unCLIP upscale",
-    stage="5 decode",
-    description="Enlarges pictures with the decoder's own super-resolution: Karlo's from 64 to "
-    "256 pixels.",
-    inputs=[
-        Input("decoder", DECODER, "The decoder of a loaded model that has a super-resolution."),
-        Input("image", IMAGE, "Pictures that this decoder drew."),
-        widgets.seed("the details that are added"),
-        widgets.steps(defaults.UPSCALE_STEPS),
-    ],
-    outputs=[Output("image", IMAGE, "The enlarged pictures.")],
-    aliases=["super resolution", "karlo upscaler"],
-)
-def upscale(decoder: Decoder, image: Tensor, seed: int, steps: int) -> Tensor:
-    """Pictures [B, 256, 256, 3]."""
-    progress = host.current().progress()
-    return decoder.upscale(image, seed=seed, steps=steps, progress=progress)
+@node("UnCLIPUpscale", "unCLIP upscale", aliases=["super resolution", "karlo upscaler"])
+def upscale(
+    decoder: Annotated[Decoder, "The decoder of a loaded model that has a super-resolution."],
+    image: Annotated[Image, As("images"), "Pictures that this decoder drew."],
+    seed: Annotated[Seed, "Chooses the details that are added."] = 0,
+    steps: Steps = defaults.UPSCALE_STEPS,
+) -> Annotated[Image, Output("image", "The enlarged pictures.")]:
+    """Enlarges pictures with the decoder's own super-resolution: Karlo's from 64 to 256
+    pixels.
+    """
+    return forward(decoder.upscale, progress=host.current().progress())

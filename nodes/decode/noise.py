@@ -2,105 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from ...pipelines import defaults
-from .. import host, widgets
-from ..spec import DECODER, IMAGE, IMAGE_EMBED, NOISE, Input, Output, node
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ...pipelines.embeddings import ImageEmbedding
-    from ...pipelines.stages import Decoder
-
-STAGE = "5 decode"
-FRAME_MODES = ("fixed", "path", "fresh")
+from ...pipelines.editing.modes import FrameMode
+from .. import host
+from ..sockets import Decoder, Image, ImageEmbed, Noise
+from ..spec import As, Output, forward, node
+from ..widgets import ADVANCED, Count, Edge, Fraction, Number, Seed, Steps
 
 
 @node(
     "UnCLIPInvert",
-    title="unCLIP invert",
-    stage=STAGE,
-    description="Finds the starting noise from which the decoder draws a given picture (DDIM "
-    "inversion). Decode from it, and what the embedding leaves open stays as it was.",
-    inputs=[
-        Input("decoder", DECODER, "The decoder that will draw."),
-        Input("image", IMAGE, "The picture; its centre is used, at the decoder's size."),
-        Input("image_embed", IMAGE_EMBED, "The embedding of the same picture."),
-        Input(
-            "steps",
-            "INT",
-            "Sampling steps. Decode with the same number.",
-            {"default": defaults.DECODER_STEPS, "min": 1, "max": 1000},
-        ),
-        Input(
-            "iterations",
-            "INT",
-            "Model calls a step: 1 is plain DDIM inversion, more are more exact.",
-            {"default": defaults.INVERT_ITERATIONS, "min": 1, "max": 50},
-            optional=True,
-            advanced=True,
-        ),
-    ],
-    outputs=[Output("noise", NOISE, "The starting noise of the picture.")],
+    "unCLIP invert",
     aliases=["ddim inversion", "x_T", "real image editing", "reconstruct"],
 )
 def invert(
-    decoder: Decoder,
-    image: Tensor,
-    image_embed: ImageEmbedding,
-    steps: int,
-    iterations: int = defaults.INVERT_ITERATIONS,
-) -> Tensor:
-    """The starting noise of the picture."""
-    progress = host.current().progress()
-    return decoder.invert(image, image_embed, steps=steps, iterations=iterations, progress=progress)
+    decoder: Annotated[Decoder, "The decoder that will draw."],
+    image: Annotated[
+        Image, As("pictures"), "The picture; its centre is used, at the decoder's size."
+    ],
+    image_embed: Annotated[ImageEmbed, As("image"), "The embedding of the same picture."],
+    steps: Annotated[Steps, "Decode with the same number."] = defaults.DECODER_STEPS,
+    *,
+    iterations: Annotated[
+        int,
+        Number(1, 50),
+        ADVANCED,
+        "Model calls a step: 1 is plain DDIM inversion, more are more exact.",
+    ] = defaults.INVERT_ITERATIONS,
+) -> Annotated[Noise, Output("noise", "The starting noise of the picture.")]:
+    """Finds the starting noise from which the decoder draws a given picture (DDIM inversion).
+    Decode from it, and what the embedding leaves open stays as it was.
+    """
+    return forward(decoder.invert, progress=host.current().progress())
 
 
 @node(
     "UnCLIPNoise",
-    title="unCLIP noise",
-    stage=STAGE,
-    description="Starting noise for Decode: the same for all frames of a film, a smooth path, or "
-    "fresh for each; or neighbours of a noise you wire.",
-    inputs=[
-        Input("decoder", DECODER, "The decoder that will draw."),
-        widgets.seed("the noise"),
-        widgets.count("frames", "How many, one a picture that Decode draws."),
-        Input(
-            "mode",
-            lambda: FRAME_MODES,
-            "fixed: all frames the same, so that only the embedding moves. path: from one noise "
-            "to another, evenly. fresh: one of its own each.",
-            {"default": FRAME_MODES[0]},
-        ),
-        widgets.fraction(
-            "strength",
-            "With a noise wired: how far to go from it towards the new one. 0.3 keeps most of the "
-            "layout.",
-            0.3,
-        ),
-        widgets.edge("width"),
-        widgets.edge("height"),
-        Input("noise", NOISE, "Optional: start from this, such as an inverted one.", optional=True),
-    ],
-    outputs=[Output("noise", NOISE, "The starting noise, for Decode.")],
+    "unCLIP noise",
     aliases=["x_T", "fixed noise", "seed travel", "partial inversion", "variation noise"],
 )
 def noise(
-    decoder: Decoder,
-    seed: int,
-    frames: int,
-    mode: str,
-    strength: float,
-    width: int,
-    height: int,
-    noise: Tensor | None = None,
-) -> Tensor:
-    """The starting noise."""
+    decoder: Annotated[Decoder, "The decoder that will draw."],
+    seed: Annotated[Seed, "Chooses the noise."] = 0,
+    frames: Annotated[Count, "How many, one a picture that Decode draws."] = 1,
+    mode: Annotated[
+        FrameMode,
+        "fixed: all frames the same, so that only the embedding moves. path: from one noise to "
+        "another, evenly. fresh: one of its own each.",
+    ] = "fixed",
+    strength: Annotated[
+        Fraction,
+        "With a noise wired: how far to go from it towards the new one. 0.3 keeps most of the "
+        "layout.",
+    ] = 0.3,
+    width: Annotated[Edge, "Width of the picture."] = None,
+    height: Annotated[Edge, "Height of the picture."] = None,
+    *,
+    noise: Annotated[Noise | None, "Optional: start from this, such as an inverted one."] = None,
+) -> Annotated[Noise, Output("noise", "The starting noise, for Decode.")]:
+    """Starting noise for Decode: the same for all frames of a film, a smooth path, or fresh
+    for each; or neighbours of a noise you wire.
+    """
     from ...pipelines.editing import vary
 
-    drawn = decoder.noise(seed, max(frames, 2), width or None, height or None)
+    drawn = decoder.noise(seed, max(frames, 2), width, height)
     fresh = vary.frame_noise(drawn, frames, mode)
     return fresh if noise is None else vary.vary_noise(noise, fresh, strength)

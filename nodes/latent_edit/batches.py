@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Annotated
 
-from .. import widgets
-from ..spec import IMAGE_EMBED, TEXT_EMBED, Input, Output, node
-from .embeddings import STAGE
-
-if TYPE_CHECKING:
-    from ...pipelines.embeddings import ImageEmbedding, TextEmbedding
-
-MAX_JOINED = 8
-RERANK_MODES = ("similarity", "diversity")
+from ...pipelines.editing.modes import RerankMode
+from ..sockets import ImageEmbed, TextEmbed
+from ..spec import Numbered, Output, node
+from ..widgets import Count, Index
 
 
 @node(
     "UnCLIPRerank",
-    title="unCLIP rerank",
-    stage=STAGE,
-    description="Orders embeddings by how well they fit a prompt and keeps the best, or the most "
-    "different ones.",
-    inputs=[
-        Input("image_embed", IMAGE_EMBED, "The candidates, a batch."),
-        Input("text_embed", TEXT_EMBED, "What they should show."),
-        widgets.count("keep", "How many to keep."),
-        Input(
-            "mode",
-            lambda: RERANK_MODES,
-            "similarity: the best first. diversity: the best, then whichever is furthest from "
-            "those already kept.",
-            {"default": RERANK_MODES[0]},
-        ),
-    ],
-    outputs=[
-        Output("image_embed", IMAGE_EMBED, "Those that were kept, in order."),
-        Output("scores", "STRING", "Every candidate's score and which were kept, as JSON."),
-    ],
+    "unCLIP rerank",
     aliases=["best of", "sort by clip score", "select", "diversity"],
 )
 def rerank(
-    image_embed: ImageEmbedding, text_embed: TextEmbedding, keep: int, mode: str
-) -> tuple[ImageEmbedding, str]:
-    """The best, and the scores."""
+    image_embed: Annotated[ImageEmbed, "The candidates, a batch."],
+    text_embed: Annotated[TextEmbed, "What they should show."],
+    keep: Annotated[Count, "How many to keep."] = 1,
+    mode: Annotated[
+        RerankMode,
+        "similarity: the best first. diversity: the best, then whichever is furthest from those "
+        "already kept.",
+    ] = "similarity",
+) -> tuple[
+    Annotated[ImageEmbed, Output("image_embed", "Those that were kept, in order.")],
+    Annotated[str, Output("scores", "Every candidate's score and which were kept, as JSON.")],
+]:
+    """Orders embeddings by how well they fit a prompt and keeps the best, or the most different
+    ones.
+    """
     from ...pipelines.editing import rerank as engine
 
     found = engine.rerank(image_embed, text_embed, keep, mode)
@@ -51,48 +40,25 @@ def rerank(
     return found.kept, json.dumps({"scores": scores, "kept": found.order})
 
 
-@node(
-    "UnCLIPEmbedBatch",
-    title="unCLIP embed batch",
-    stage=STAGE,
-    description="Joins embeddings into one batch, in order.",
-    inputs=[
-        Input("image_embed_1", IMAGE_EMBED, "The first; may itself be a batch."),
-        *(
-            Input(f"image_embed_{i}", IMAGE_EMBED, f"Number {i}, if you wire it.", optional=True)
-            for i in range(2, MAX_JOINED + 1)
-        ),
+@node("UnCLIPEmbedBatch", "unCLIP embed batch", aliases=["join", "concatenate", "stack"])
+def embed_batch(
+    image_embed: Annotated[
+        Sequence[ImageEmbed | None], Numbered(1, 8), "Number {n} of the batch; may itself be one."
     ],
-    outputs=[Output("image_embed", IMAGE_EMBED, "All of them.")],
-    aliases=["join", "concatenate", "stack"],
-)
-def embed_batch(**embeds: ImageEmbedding | None) -> ImageEmbedding:
-    """All that is wired, in order."""
+) -> Annotated[ImageEmbed, Output("image_embed", "All of them.")]:
+    """Joins embeddings into one batch, in order."""
     from ...pipelines.editing import arithmetic
 
-    return arithmetic.stacked([one for _, one in sorted(embeds.items()) if one is not None])
+    return arithmetic.stacked([one for one in image_embed if one is not None])
 
 
-@node(
-    "UnCLIPEmbedFromBatch",
-    title="unCLIP embed from batch",
-    stage=STAGE,
-    description="Picks embeddings out of a batch.",
-    inputs=[
-        Input("image_embed", IMAGE_EMBED, "The batch."),
-        Input(
-            "index",
-            "INT",
-            "The first to pick: 0 is the first, -1 the last.",
-            {"default": 0, "min": -4096, "max": 4095},
-        ),
-        widgets.count("length", "How many to pick from there on."),
-    ],
-    outputs=[Output("image_embed", IMAGE_EMBED, "Those picked.")],
-    aliases=["select", "index", "slice"],
-)
-def embed_from_batch(image_embed: ImageEmbedding, index: int, length: int) -> ImageEmbedding:
-    """Those picked."""
+@node("UnCLIPEmbedFromBatch", "unCLIP embed from batch", aliases=["select", "index", "slice"])
+def embed_from_batch(
+    image_embed: Annotated[ImageEmbed, "The batch."],
+    index: Annotated[Index, "The first to pick: 0 is the first, -1 the last."] = 0,
+    length: Annotated[Count, "How many to pick from there on."] = 1,
+) -> Annotated[ImageEmbed, Output("image_embed", "Those picked.")]:
+    """Picks embeddings out of a batch."""
     from ...pipelines.editing import arithmetic
 
     return arithmetic.picked(image_embed, index, length)

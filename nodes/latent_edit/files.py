@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 from ...pipelines.errors import UnclipError
 from .. import host
-from ..spec import IMAGE, IMAGE_EMBED, IMAGE_ENCODER, Input, Output, node
-from .embeddings import STAGE
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ...pipelines.embeddings import ImageEmbedding
-    from ...pipelines.stages import ImageEncoder
+from ..sockets import Image, ImageEmbed, ImageEncoder
+from ..spec import Output, node
+from ..widgets import Choice
 
 SUFFIX = ".safetensors"
 SUBFOLDER = "unclip_embeds"
@@ -59,33 +54,17 @@ def below(root: Path, name: str) -> Path:
     return path
 
 
-@node(
-    "UnCLIPSaveEmbed",
-    title="unCLIP save embed",
-    stage=STAGE,
-    description="Writes embeddings to output/unclip_embeds/NAME.safetensors, with the space they "
-    "live in, where they came from and a small picture.",
-    inputs=[
-        Input("image_embed", IMAGE_EMBED, "What to save: an embedding, a batch or a direction."),
-        Input(
-            "name",
-            "STRING",
-            "The file's name; a file of that name is replaced.",
-            {"default": "my_embedding"},
-        ),
-        Input("note", "STRING", "Anything you want to remember about it.", {"default": ""}),
-        Input(
-            "preview", IMAGE, "Optional: its first picture is kept as a thumbnail.", optional=True
-        ),
-    ],
-    outputs=[Output("image_embed", IMAGE_EMBED, "The same embeddings, to go on with.")],
-    aliases=["store", "export embedding"],
-    is_output=True,
-)
+@node("UnCLIPSaveEmbed", "unCLIP save embed", aliases=["store", "export embedding"], is_output=True)
 def save_embed(
-    image_embed: ImageEmbedding, name: str, note: str, preview: Tensor | None = None
-) -> ImageEmbedding:
-    """The same embeddings."""
+    image_embed: Annotated[ImageEmbed, "What to save: an embedding, a batch or a direction."],
+    name: Annotated[str, "The file's name; a file of that name is replaced."] = "my_embedding",
+    note: Annotated[str, "Anything you want to remember about it."] = "",
+    *,
+    preview: Annotated[Image | None, "Optional: its first picture is kept as a thumbnail."] = None,
+) -> Annotated[ImageEmbed, Output("image_embed", "The same embeddings, to go on with.")]:
+    """Writes embeddings to output/unclip_embeds/NAME.safetensors, with the space they live in,
+    where they came from and a small picture.
+    """
     from ...pipelines.editing.files import save_embedding
     from ...pipelines.images import to_pil
 
@@ -113,34 +92,27 @@ def _stamp(embed: str, **others: Any) -> str:
 
 @node(
     "UnCLIPLoadEmbed",
-    title="unCLIP load embed",
-    stage=STAGE,
-    description="Reads embeddings that Save embed wrote, on this machine or another.",
-    inputs=[
-        Input(
-            "embed",
-            _choices,
-            "A file in the folder unclip_embeds of the output or the input folder.",
-        ),
-        Input(
-            "image_encoder",
-            IMAGE_ENCODER,
-            "Optional: refuse the file at once if it belongs to another model's space.",
-            optional=True,
-        ),
-    ],
-    outputs=[
-        Output("image_embed", IMAGE_EMBED, "The embeddings."),
-        Output("preview", IMAGE, "The thumbnail in the file; grey if it has none."),
-        Output("provenance", "STRING", "What the file says of itself, as JSON."),
-    ],
+    "unCLIP load embed",
     aliases=["open embedding", "import embedding"],
     is_changed=_stamp,
 )
 def load_embed(
-    embed: str, image_encoder: ImageEncoder | None = None
-) -> tuple[ImageEmbedding, Tensor, str]:
-    """The embeddings, the thumbnail and the header."""
+    embed: Annotated[
+        str,
+        Choice(_choices),
+        "A file in the folder unclip_embeds of the output or the input folder.",
+    ],
+    *,
+    image_encoder: Annotated[
+        ImageEncoder | None,
+        "Optional: refuse the file at once if it belongs to another model's space.",
+    ] = None,
+) -> tuple[
+    Annotated[ImageEmbed, Output("image_embed", "The embeddings.")],
+    Annotated[Image, Output("preview", "The thumbnail in the file; grey if it has none.")],
+    Annotated[str, Output("provenance", "What the file says of itself, as JSON.")],
+]:
+    """Reads embeddings that Save embed wrote, on this machine or another."""
     import json
 
     from PIL import Image

@@ -2,118 +2,69 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 from ...pipelines import defaults
-from .. import host, widgets
-from ..spec import IMAGE_EMBED, PRIOR, TEXT_ENCODER, Input, Output, node
-
-if TYPE_CHECKING:
-    from ...pipelines.embeddings import ImageEmbedding
-    from ...pipelines.stages import Prior, TextEncoder
-
-STAGE = "2 prior"
+from .. import host
+from ..sockets import ImageEmbed, Prior, TextEncoder
+from ..spec import As, Output, forward, node
+from ..widgets import GuidanceScale, Lines, Number, Seed, Steps
 
 
 @node(
     "UnCLIPMultiPrompt",
-    title="unCLIP multi-prompt",
-    stage=STAGE,
-    description='Weighs parts of a prompt that are read one by one: "hot:: dog::1.5" is heat and '
-    "a dog, not food.",
-    inputs=[
-        Input("text_encoder", TEXT_ENCODER, "The text encoder of a loaded model."),
-        Input("prior", PRIOR, "The prior of the same model."),
-        Input(
-            "text",
-            "STRING",
-            "Parts that end with :: and a weight; no number counts as 1. A negative weight pushes "
-            "away, as long as all together are positive.",
-            {"multiline": True, "default": "a red circle::2 a blue circle::1"},
-        ),
-        widgets.seed("which picture the parts become"),
-        widgets.steps(defaults.PRIOR_STEPS),
-        widgets.guidance_scale(defaults.PRIOR_GUIDANCE, "each part"),
-    ],
-    outputs=[Output("image_embed", IMAGE_EMBED, "The parts, blended by weight.")],
+    "unCLIP multi-prompt",
     aliases=["prompt weights", "weighted prompt", "midjourney", "::"],
 )
 def multi_prompt(
-    text_encoder: TextEncoder,
-    prior: Prior,
-    text: str,
-    seed: int,
-    steps: int,
-    guidance_scale: float,
-) -> ImageEmbedding:
-    """The blend."""
+    text_encoder: Annotated[TextEncoder, "The text encoder of a loaded model."],
+    prior: Annotated[Prior, "The prior of the same model."],
+    text: Annotated[
+        Lines,
+        As("prompt"),
+        "Parts that end with :: and a weight; no number counts as 1. A negative weight pushes "
+        "away, as long as all together are positive.",
+    ] = "a red circle::2 a blue circle::1",
+    seed: Annotated[Seed, "Chooses which picture the parts become."] = 0,
+    steps: Steps = defaults.PRIOR_STEPS,
+    guidance_scale: Annotated[
+        GuidanceScale, "How strongly to follow each part."
+    ] = defaults.PRIOR_GUIDANCE,
+) -> Annotated[ImageEmbed, Output("image_embed", "The parts, blended by weight.")]:
+    """Weighs parts of a prompt that are read one by one: "hot:: dog::1.5" is heat and a dog,
+    not food.
+    """
     from ...pipelines.editing import prompts
 
-    return prompts.multi_prompt(
-        text_encoder,
-        prior,
-        text,
-        seed=seed,
-        steps=steps,
-        guidance_scale=guidance_scale,
-        progress=host.current().progress(),
-    )
+    return forward(prompts.multi_prompt, progress=host.current().progress())
 
 
 @node(
     "UnCLIPPromptTravel",
-    title="unCLIP prompt travel",
-    stage=STAGE,
-    description="A path of embeddings through several prompts: a film when Decode draws it.",
-    inputs=[
-        Input("text_encoder", TEXT_ENCODER, "The text encoder of a loaded model."),
-        Input("prior", PRIOR, "The prior of the same model."),
-        Input(
-            "text",
-            "STRING",
-            'A prompt a line; with frame numbers, "0: a red circle", each is reached at its frame.',
-            {"multiline": True, "default": "0: a red circle\n6: a blue star"},
-        ),
-        widgets.count(
-            "frames",
-            "How many frames in all, at constant speed; 0 follows the frame numbers.",
-            0,
-            0,
-        ),
-        Input(
-            "loop",
-            "BOOLEAN",
-            "Return to the first prompt; needs a number of frames.",
-            {"default": False},
-        ),
-        widgets.seed("which picture each prompt becomes"),
-        widgets.steps(defaults.PRIOR_STEPS),
-        widgets.guidance_scale(defaults.PRIOR_GUIDANCE, "each prompt"),
-    ],
-    outputs=[Output("image_embed", IMAGE_EMBED, "One embedding a frame.")],
+    "unCLIP prompt travel",
     aliases=["animation", "prompt schedule", "keyframes", "morph"],
 )
 def prompt_travel(
-    text_encoder: TextEncoder,
-    prior: Prior,
-    text: str,
-    frames: int,
-    loop: bool,
-    seed: int,
-    steps: int,
-    guidance_scale: float,
-) -> ImageEmbedding:
-    """The path."""
+    text_encoder: Annotated[TextEncoder, "The text encoder of a loaded model."],
+    prior: Annotated[Prior, "The prior of the same model."],
+    text: Annotated[
+        Lines,
+        As("schedule"),
+        'A prompt a line; with frame numbers, "0: a red circle", each is reached at its frame.',
+    ] = "0: a red circle\n6: a blue star",
+    frames: Annotated[
+        int,
+        Number(0, 4096),
+        "How many frames in all, at constant speed; 0 follows the frame numbers.",
+    ] = 0,
+    loop: Annotated[bool, "Return to the first prompt; needs a number of frames."] = False,
+    seed: Annotated[Seed, "Chooses which picture each prompt becomes."] = 0,
+    steps: Steps = defaults.PRIOR_STEPS,
+    guidance_scale: Annotated[
+        GuidanceScale, "How strongly to follow each prompt."
+    ] = defaults.PRIOR_GUIDANCE,
+) -> Annotated[ImageEmbed, Output("image_embed", "One embedding a frame.")]:
+    """A path of embeddings through several prompts: a film when Decode draws it."""
     from ...pipelines.editing import prompts
 
-    return prompts.prompt_travel(
-        text_encoder,
-        prior,
-        text,
-        frames,
-        loop,
-        seed=seed,
-        steps=steps,
-        guidance_scale=guidance_scale,
-        progress=host.current().progress(),
-    )
+    return forward(prompts.prompt_travel, progress=host.current().progress())

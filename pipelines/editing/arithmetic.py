@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from ..embeddings import ImageEmbedding, paired_size
 from ..errors import UnclipError
+from .modes import Operation
 from .sphere import unit
 
 
@@ -17,23 +19,22 @@ def _project_out(a: Tensor, b: Tensor, scale: float) -> Tensor:
     return a - scale * (a * concept).sum(-1, keepdim=True) * concept
 
 
-_WITH_TWO: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+_WITH_TWO: dict[Operation, Callable[[Tensor, Tensor, float], Tensor]] = {
     "add": lambda a, b, scale: a + scale * b,
     "subtract": lambda a, b, scale: a - scale * b,
     "project out": _project_out,
     "match length": lambda a, b, scale: unit(a, "The embedding") * scale * b.norm(dim=-1)[:, None],
 }
-_WITH_ONE: dict[str, Callable[[Tensor, float], Tensor]] = {
+_WITH_ONE: dict[Operation, Callable[[Tensor, float], Tensor]] = {
     "scale": lambda a, scale: scale * a,
     "normalise": lambda a, scale: scale * unit(a, "The embedding"),
 }
-OPERATIONS = (*_WITH_TWO, *_WITH_ONE)
 # These are about the direction; the result can keep the length of what it started from.
 _TURNS = ("add", "subtract", "project out")
 
 
 def compute(
-    operation: str,
+    operation: Operation,
     a: ImageEmbedding,
     b: ImageEmbedding | None = None,
     scale: float = 1.0,
@@ -51,9 +52,9 @@ def compute(
             where a direction is needed, or batches that do not pair.
         SpaceMismatchError: the embeddings do not share a space.
     """
-    if operation not in OPERATIONS:
+    if operation not in get_args(Operation):
         raise UnclipError(
-            f"Unknown operation {operation!r}; choose one of {', '.join(OPERATIONS)}."
+            f"Unknown operation {operation!r}; choose one of {', '.join(get_args(Operation))}."
         )
     start = a.vectors.float()
     if operation in _WITH_ONE:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from ..embeddings import ImageEmbedding, paired_size
 from ..errors import UnclipError
+from .modes import BlendMode
 from .sphere import angle, slerp, spherical_mean, unit
 
-MODES = ("spherical", "linear")
 # Fewer weights than this in all are as good as none.
 _MIN_TOTAL = 1e-6
 
@@ -33,7 +34,7 @@ def shares(weights: Sequence[float], negative: bool) -> list[float]:
 
 
 def blend(
-    embeds: Sequence[ImageEmbedding], weights: Sequence[float], mode: str = "spherical"
+    embeds: Sequence[ImageEmbedding], weights: Sequence[float], mode: BlendMode = "spherical"
 ) -> ImageEmbedding:
     """The weighted mean [B, D] of N batches of embeddings.
 
@@ -48,8 +49,10 @@ def blend(
             do not pair.
         SpaceMismatchError: the embeddings do not share a space.
     """
-    if mode not in MODES:
-        raise UnclipError(f"Unknown blend mode {mode!r}; choose one of {', '.join(MODES)}.")
+    if mode not in get_args(BlendMode):
+        raise UnclipError(
+            f"Unknown blend mode {mode!r}; choose one of {', '.join(get_args(BlendMode))}."
+        )
     if len(embeds) != len(weights) or not embeds:
         raise UnclipError(f"Blend: {len(embeds)} embeddings and {len(weights)} weights.")
     space = embeds[0].space

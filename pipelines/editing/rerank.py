@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor
 
 from ..embeddings import ImageEmbedding, TextEmbedding, paired_size
 from ..errors import UnclipError
 from ..stages import Prior
+from .modes import RerankMode
 from .sphere import unit
-
-MODES = ("similarity", "diversity")
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Ranking:
 
 
 def rerank(
-    image: ImageEmbedding, text: TextEmbedding, keep: int = 1, mode: str = "similarity"
+    image: ImageEmbedding, text: TextEmbedding, keep: int = 1, mode: RerankMode = "similarity"
 ) -> Ranking:
     """Order a batch [B, D] by how well it fits a text, and keep the first ``keep``.
 
@@ -42,8 +41,10 @@ def rerank(
             batches that do not pair.
         SpaceMismatchError: the embeddings do not share a space.
     """
-    if mode not in MODES:
-        raise UnclipError(f"Unknown mode {mode!r}; choose one of {', '.join(MODES)}.")
+    if mode not in get_args(RerankMode):
+        raise UnclipError(
+            f"Unknown mode {mode!r}; choose one of {', '.join(get_args(RerankMode))}."
+        )
     image.space.require(text.space, "the image embedding")
     if paired_size("Rerank", len(image), len(text)) != len(image):
         raise UnclipError(f"Rerank: {len(image)} embedding for {len(text)} texts; one text wanted.")

@@ -11,9 +11,8 @@ from ..embeddings import ImageEmbedding, paired_size
 from ..errors import UnclipError
 from ..sampling.noise import Stream, generators
 from ..sampling.noise import noise as drawn
+from .modes import FrameMode
 from .sphere import slerp, turned_randomly, unit
-
-FRAME_MODES = ("fixed", "path", "fresh")
 
 
 def _check(strength: float, count: int) -> None:
@@ -76,7 +75,7 @@ def between(start: Tensor, end: Tensor, t: float) -> Tensor:
     return (turned * lengths).view_as(start)
 
 
-def frame_noise(noises: Tensor, frames: int, mode: str) -> Tensor:
+def frame_noise(noises: Tensor, frames: int, mode: FrameMode) -> Tensor:
     """The starting noise of ``frames`` frames from independent noises [N, C, h, w].
 
     ``fixed``: all frames have the first noise, so that only the embedding moves.
@@ -88,7 +87,7 @@ def frame_noise(noises: Tensor, frames: int, mode: str) -> Tensor:
     """
     needed = {"fixed": 1, "path": 2, "fresh": frames}
     if mode not in needed:
-        raise UnclipError(f"Unknown noise mode {mode!r}; choose one of {', '.join(FRAME_MODES)}.")
+        raise UnclipError(f"Unknown noise mode {mode!r}; choose one of {', '.join(needed)}.")
     if frames < 1 or len(noises) < needed[mode]:
         raise UnclipError(f"{frames} frames of {mode} noise need {needed[mode]} noises or more.")
     if mode == "fixed":
