@@ -26,6 +26,10 @@ class TextEncoder(Protocol):
         """Embed B prompts; one longer than the model reads is cut, with a warning."""
         ...
 
+    def understands(self, prompt: str) -> bool:
+        """Whether the model was taught every word of a prompt; large models read any."""
+        ...
+
 
 class Prior(Protocol):
     """p(z_i | z_t)."""

@@ -76,6 +76,9 @@ class TextEncoder(Stage):
     def encode(self, asked):
         return text_embedding(*asked["prompts"])
 
+    def understands(self, prompt):
+        return True
+
 
 class ImageEncoder(Stage):
     @_spied

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from transformers import CLIPTokenizer
 
+from ..pipelines.encode.vocabulary import WORDS_FILE
 from .scenes import TRAINING, chinese, english
 from .scenes.captions import emoji
 
@@ -68,19 +69,20 @@ def learn_merges(words: Iterable[str], inside: Iterable[str] = ()) -> list[tuple
 
 
 def build_tokenizer(folder: Path, concepts: int = TRAINING.concepts) -> CLIPTokenizer:
-    """Write vocab.json and merges.txt into ``folder`` and load them.
+    """Write vocab.json, merges.txt and words.txt into ``folder`` and load the tokenizer.
 
-    ``whole_words`` in its configuration says that a word in pieces is one that the model was
-    not taught, so that the engine can name it.
+    ``words.txt`` lists what the model is taught, so that the engine can leave out the rest.
     """
     inside = [*chinese.characters(concepts), *emoji(concepts)]
-    merges = learn_merges([*english.words(concepts), *_MARKS, *inside], inside)
+    words = list(dict.fromkeys([*english.words(concepts), *_MARKS, *inside]))
+    merges = learn_merges(words, inside)
     symbols = byte_symbols()
     vocabulary = symbols + [s + _WORD_END for s in symbols] + ["".join(m) for m in merges]
     vocabulary = [*dict.fromkeys(vocabulary), START, END]
     folder.mkdir(parents=True, exist_ok=True)
     ids = {token: i for i, token in enumerate(vocabulary)}
     (folder / "vocab.json").write_text(json.dumps(ids, ensure_ascii=False), "utf-8")
+    (folder / WORDS_FILE).write_text("\n".join(words) + "\n", "utf-8")
     lines = ["#version: 0.2", *(" ".join(merge) for merge in merges)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8")
     return CLIPTokenizer(
@@ -91,7 +93,6 @@ def build_tokenizer(folder: Path, concepts: int = TRAINING.concepts) -> CLIPToke
         eos_token=END,
         pad_token=END,
         model_max_length=MAX_LENGTH,
-        whole_words=True,
     )
 
 

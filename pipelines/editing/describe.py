@@ -82,14 +82,18 @@ def describe(
     next phrase is the one that brings the sum of the chosen ones closest to the picture, so
     that "red" follows "a circle" and not "a round thing".
 
+    Phrases with words that a small model was not taught are left out.
+
     Raises:
         UnclipError: fewer than two phrases, or none wanted.
         SpaceMismatchError: the text encoder has another space.
     """
     text_encoder.space.require(image.space, "the text encoder")
-    words = list(dict.fromkeys(vocabulary))
+    words = [phrase for phrase in dict.fromkeys(vocabulary) if text_encoder.understands(phrase)]
     if len(words) < 2 or count < 1:
-        raise UnclipError("Describe ranks two or more phrases and shows at least one.")
+        raise UnclipError(
+            "Describe ranks two or more phrases that the model understands and shows at least one."
+        )
     encoded = []
     for start in range(0, len(words), _BATCH):
         encoded.append(text_encoder.encode(words[start : start + _BATCH]).pooled)

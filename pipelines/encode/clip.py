@@ -17,7 +17,7 @@ from ..models.remembered import remembered
 from ..models.weights import read_json
 from .pixels import clip_pixels
 from .prompts import PromptReader
-from .vocabulary import unknown_words
+from .vocabulary import WORDS_FILE, Vocabulary
 
 # What CLIPTextConfig means when config.json does not say.
 CLIP_POSITIONS = 77
@@ -58,22 +58,37 @@ class TextEncoderTower(PromptReader):
                 f"{self._tokenizer_folder} holds no CLIP tokenizer: {error}"
             ) from error
 
+    @cached_property
+    def _vocabulary(self) -> Vocabulary | None:
+        return Vocabulary.of(self._tokenizer_folder)
+
+    def understands(self, prompt: str) -> bool:
+        """Whether the model was taught every word of the prompt."""
+        return self._vocabulary is None or self._vocabulary.read(prompt).complete
+
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str]) -> TextEmbedding:
-        """Embed prompts; one longer than the model reads is cut with an UnclipWarning."""
+        """Embed prompts; one longer than the model reads is cut with an UnclipWarning.
+
+        A model that was taught whole words reads the prompt without those it does not know,
+        with an UnclipWarning.
+
+        Raises:
+            UnclipError: such a model knows no word of a prompt that is not empty.
+        """
         _check_prompts(prompts)
+        texts = [self._known_words(prompt) for prompt in prompts]
         # A tokenizer without a configuration knows no limit.
         positions = self._tower.config.get("max_position_embeddings", CLIP_POSITIONS)
         length = min(self._tokenizer.model_max_length, positions)
         inputs = self._tokenizer(
-            list(prompts),
+            texts,
             padding="max_length",
             max_length=length,
             truncation=True,
             return_tensors="pt",
         )
-        self._warn_of_cuts(prompts, length)
-        self._warn_of_unknown_words(prompts)
+        self._warn_of_cuts(texts, length)
         model = self._tower.model
         output = model(inputs.input_ids.to(self._tower.device))
         # A tower without a projection has a pooled state instead.
@@ -96,18 +111,24 @@ class TextEncoderTower(PromptReader):
                     stacklevel=3,
                 )
 
-    def _warn_of_unknown_words(self, prompts: Sequence[str]) -> None:
-        config = self._tokenizer_folder / "tokenizer_config.json"
-        if not (config.is_file() and read_json(config).get("whole_words")):
-            return
-        for prompt in prompts:
-            if words := unknown_words(self._tokenizer, prompt):
-                warn(
-                    "This model was not taught " + ", ".join(repr(word) for word in words) + ". "
-                    "It passes over such words as well as it can; its model card lists those it "
-                    "knows.",
-                    stacklevel=3,
-                )
+    def _known_words(self, prompt: str) -> str:
+        """What of a prompt the model is given."""
+        if self._vocabulary is None:
+            return prompt
+        reading = self._vocabulary.read(prompt)
+        unknown = ", ".join(map(repr, reading.unknown))
+        if reading.says_nothing:
+            words = [word for word in self._vocabulary.words if word.isascii() and len(word) > 2]
+            raise UnclipError(
+                f"This model was not taught {unknown}, and nothing else in the prompt names a "
+                f"thing. It knows {', '.join(words[:12])} and more; "
+                f"{self._tokenizer_folder / WORDS_FILE} lists them all."
+            )
+        said = [f"This model was not taught {unknown}, which is left out."] if unknown else []
+        said += [f"It reads {word!r} as {read!r}." for word, read in reading.corrected.items()]
+        if said:
+            warn(" ".join(said), stacklevel=4)
+        return reading.text
 
 
 class ImageEncoderTower:

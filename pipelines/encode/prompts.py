@@ -19,6 +19,10 @@ class PromptReader(ABC):
     def encode(self, prompts: Sequence[str]) -> TextEmbedding:
         """Embed B prompts."""
 
+    def understands(self, prompt: str) -> bool:
+        """Whether the model was taught every word of a prompt; most models read any."""
+        return True
+
     def empty(self, count: int) -> TextEmbedding:
         """``count`` empty prompts, which guidance moves away from.
 
