@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
-from unclip_graph.headless.formats.document import read
+from unclip_graph.headless.formats.document import read_workflow
 from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names, example_names
 from unclip_graph.nodes.latent_edit.files import SUBFOLDER
 
@@ -68,7 +68,7 @@ def save_embeddings(runner: Runner) -> None:
 def result(name: str, runner: Runner) -> Image.Image:
     """What an example draws, or its graph."""
     if name not in demo_example_names():
-        return graph_pictures.picture(read(EXAMPLES / f"{name}.json").data)
+        return graph_pictures.picture(read_workflow(EXAMPLES / f"{name}.json").data)
     outcome = runner.run(name)
     before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
     return thumbnail(before, [Image.open(path) for path in outcome.files])

@@ -7,42 +7,48 @@ symbolic links included, and refused outside of them.
 from __future__ import annotations
 
 import os
-import secrets
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 from ..pipelines.errors import UnclipError
+from ..pipelines.files import inside, write_atomically
 
 MAX_NAME_BYTES = 200
 """Longest file name prefix; file systems take 255 bytes with the counter and ending."""
 
 
-@dataclass
+EXAMPLES = Path(__file__).resolve().parent.parent / "example_workflows"
+PREVIEWS = "unclip-preview-"
+PREVIEW_SECONDS = 24 * 60 * 60
+"""How long previews of ended runs stay in the temporary folder."""
+
+
+@dataclass(frozen=True)
 class Folders:
     """The folders of a run.
 
     Attributes:
         inputs: folders in which LoadImage looks, in this order.
         output: where SaveImage writes; made when the first file is written.
-        registered: files that stand in for an input name, wherever they are.
-        previews: where previews go; by default a fresh folder, made on first use.
+        named: files that stand in for an input name, wherever they are.
+        previews: where previews go; by default one folder of this process.
     """
 
-    inputs: Sequence[Path]
-    output: Path
-    registered: dict[str, Path] = field(default_factory=dict)
+    inputs: Sequence[Path] = (Path("input"), EXAMPLES / "input")
+    output: Path = Path("output")
+    named: Mapping[str, Path] = field(default_factory=dict)
     previews: Path | None = None
 
     @property
     def temp(self) -> Path:
         """Where previews go."""
-        if self.previews is None:
-            self.previews = Path(tempfile.mkdtemp(prefix="unclip-preview-"))
-        return self.previews
+        return self.previews or _previews_of_this_process()
 
     def of_type(self, kind: str) -> Path:
         """The folder behind "output" or "temp"."""
@@ -58,21 +64,16 @@ class Folders:
         Raises:
             UnclipError: the name leads outside of the folders, or there is no such file.
         """
-        if name in self.registered:
-            return self.registered[name]
+        if name in self.named:
+            return self.named[name]
         plain, roots = name, list(self.inputs)
         for kind in ("input", "output", "temp"):
             if name.endswith(f" [{kind}]"):
                 plain = name[: -len(kind) - 3]
-                made: dict[str, list[Path | None]] = {
-                    "input": [*roots],
-                    "output": [self.output],
-                    "temp": [self.previews],
-                }
-                roots = [root for root in made[kind] if root is not None]
+                roots = roots if kind == "input" else [self.of_type(kind)]
         found = [path for root in roots if os.path.isfile(path := inside(root, plain))]  # noqa: PTH113
         if not found:
-            places = " or ".join(str(root) for root in roots) or "the folder for previews"
+            places = " or ".join(str(root) for root in roots)
             raise UnclipError(
                 f"there is no picture {name!r} in {places}; put it there, or name a file with "
                 "--image."
@@ -88,25 +89,18 @@ class Folders:
             for path in root.iterdir()
             if path.is_file() and not path.name.startswith(".")
         ]
-        return sorted({*listed, *self.registered})
+        return sorted({*listed, *self.named})
 
 
-def inside(root: Path, name: str) -> Path:
-    """The path of ``name`` below ``root``.
-
-    Raises:
-        UnclipError: it would lie elsewhere.
-    """
-    try:
-        base = root.resolve()
-        path = (base / name).resolve()
-    except (OSError, RuntimeError, ValueError):
-        raise UnclipError(f"{name!r} is no file name.") from None
-    if not path.is_relative_to(base):
-        raise UnclipError(
-            f"{name!r} leads outside of the folder {root}; use a name below that folder."
-        )
-    return path
+@lru_cache(maxsize=1)
+def _previews_of_this_process() -> Path:
+    """A fresh folder; those of processes that ended a day ago go, so that they do not pile up."""
+    temporary = Path(tempfile.gettempdir())
+    for old in temporary.glob(PREVIEWS + "*"):
+        with suppress(OSError):
+            if time.time() - old.stat().st_mtime > PREVIEW_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=PREVIEWS))
 
 
 def check_writable(folder: Path) -> None:
@@ -183,44 +177,13 @@ def next_number(folder: Path, stem: str) -> int:
     return max(numbers) + 1
 
 
-def write_new(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file whole or not at all, and never over an existing one.
-
-    Raises:
-        FileExistsError: ``path`` exists.
-    """
-    part = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        with part.open("xb") as file:
-            write(file)
-        _place(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _place(part: Path, path: Path) -> None:
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if path.exists():
-            raise FileExistsError(17, "File exists", str(path)) from None
-        part.rename(path)
-
-
 def write_over(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, in place of an existing one.
 
     Raises:
         UnclipError: it cannot be written.
     """
-    part = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        try:
-            part.write_bytes(content)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_atomically(path, lambda file: file.write(content))
     except OSError as error:
         raise UnclipError(f"{path} cannot be written: {error.strerror}.") from None

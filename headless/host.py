@@ -1,19 +1,21 @@
-"""What the command line offers to nodes: model folders, progress bars, device, warnings."""
+"""What a run offers to its nodes: folders, models, progress, cancelling, warnings."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..nodes.host import pickle_allowed_by_environment
+from ..nodes import host as nodes_host
 from ..pipelines.errors import Cancelled
 from ..pipelines.models.loading import PACKAGE_MODELS
 from ..pipelines.models.memory import MEMORY, Memory
-from .command.console import SILENT, Console
+from .console import SILENT, Console
 from .execution.call import current_call
+from .folders import Folders
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,46 +23,40 @@ if TYPE_CHECKING:
     from ..pipelines.progress import Progress
 
 
+@dataclass(frozen=True)
 class HeadlessHost:
-    """The host of nodes outside of ComfyUI.
+    """The host of nodes outside of ComfyUI; every run has one of its own.
 
-    Args:
+    Attributes:
         models: folders searched for models before ``$UNCLIP_MODELS``, ``./models`` and the
             folder that ships with the package.
-        device: what a node's device "auto" means; "auto" leaves it to the engine.
-        dtype: likewise.
+        device_for_auto: what a node's device "auto" means; "auto" leaves it to the engine.
+        dtype_for_auto: likewise.
+        pickles: also read pickled weights, which can run code.
+        folders: where the run reads and writes files.
         console: where progress and warnings go.
-        allow_pickle: also read pickled weights, which can run code.
-        files: folders from which a graph may read files; it may write in the first.
+        titles: what a person calls the nodes, by id.
+        interrupt: set it to stop the run.
     """
 
-    def __init__(
-        self,
-        models: Sequence[Path] = (),
-        device: str = "auto",
-        dtype: str = "auto",
-        console: Console = SILENT,
-        allow_pickle: bool = False,
-        files: Sequence[Path] = (Path("output"), Path("input")),
-    ) -> None:
-        self.files = list(files)
-        self._allow_pickle = allow_pickle or pickle_allowed_by_environment()
-        self.interrupt = threading.Event()
-        self.titles: Mapping[str, str] = {}
-        self._models = list(models)
-        self._device = device
-        self._dtype = dtype
-        self.console = console
+    models: Sequence[Path] = ()
+    device_for_auto: str = "auto"
+    dtype_for_auto: str = "auto"
+    pickles: bool = False
+    folders: Folders = field(default_factory=Folders)
+    console: Console = SILENT
+    titles: Mapping[str, str] = field(default_factory=dict)
+    interrupt: threading.Event = field(default_factory=threading.Event)
 
     def model_roots(self) -> list[Path]:
         """Existing folders that may hold models, the most specific first."""
         named = os.environ.get("UNCLIP_MODELS", "").split(os.pathsep)
-        roots = [*self._models, *(Path(n) for n in named if n), Path("models"), PACKAGE_MODELS]
+        roots = [*self.models, *(Path(n) for n in named if n), Path("models"), PACKAGE_MODELS]
         return list(dict.fromkeys(root.resolve() for root in roots if root.is_dir()))
 
     def file_roots(self) -> list[Path]:
         """The output folder, then the input folders."""
-        return self.files
+        return [self.folders.output, *self.folders.inputs]
 
     def lora_roots(self) -> list[Path]:
         """A folder ``loras`` in each of them."""
@@ -83,11 +79,11 @@ class HeadlessHost:
 
     def device(self) -> str:
         """The device that "auto" stands for."""
-        return self._device
+        return self.device_for_auto
 
     def dtype(self) -> str:
         """The number type that "auto" stands for."""
-        return self._dtype
+        return self.dtype_for_auto
 
     def memory(self) -> Memory:
         """The engine's own."""
@@ -95,8 +91,14 @@ class HeadlessHost:
 
     def allow_pickle(self) -> bool:
         """Whether the person passed ``--allow-pickle`` or set the environment."""
-        return self._allow_pickle
+        return self.pickles or nodes_host.pickle_allowed_by_environment()
 
     def warn(self, message: str) -> None:
         """Show a warning."""
         self.console.warn(message)
+
+
+def folders_of_run() -> Folders:
+    """The folders of the run that asks; those of the command line's defaults outside of any."""
+    host = nodes_host.current()
+    return host.folders if isinstance(host, HeadlessHost) else Folders()

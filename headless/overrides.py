@@ -38,6 +38,11 @@ class Overrides:
     assignments: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """The file behind the name that ``image`` gives to a node."""
+        return {} if self.image is None else {self.image.name: self.image.resolve()}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -54,7 +59,9 @@ class Assignment(Place):
     value: Any
 
 
-def resolve(prompt: Prompt, declarations: Declarations, overrides: Overrides) -> list[Assignment]:
+def assignments_of(
+    prompt: Prompt, declarations: Declarations, overrides: Overrides
+) -> list[Assignment]:
     """Find the inputs that the flags mean; ``--set`` comes last and wins.
 
     Raises:

@@ -1,41 +1,44 @@
 """From a workflow file to pictures: the steps behind ``unclip run``, for Python too.
 
 A :class:`Runner` keeps models and results between runs, so that the next picture costs only
-what differs from the last.
+what differs from the last. Everything else belongs to one run: its files, console and warnings.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
-from ..nodes import host as node_host
-from ..pipelines.errors import UnclipError
+from ..nodes import host as nodes_host
+from ..pipelines.errors import Cancelled, UnclipError
 from ..pipelines.image_files import read_frames
 from ..pipelines.models.loading import DEMO_MODEL
-from .command.console import SILENT, Console
-from .command.report import refusal
-from .core_nodes.files import DISPLAY_NAMES, host_classes
+from .console import SILENT, Console
+from .core_nodes.files import CLASSES, DISPLAY_NAMES
 from .execution.cache import Cache
 from .execution.execute import execute
 from .execution.outcome import OnEvent, RunResult
 from .execution.prompt import Prompt, title
 from .execution.validate import Validation, validate
-from .folders import Folders, check_writable
-from .formats.document import Document, WorkflowError, document, read
+from .folders import EXAMPLES, Folders, check_writable
+from .formats.document import Document, WorkflowError, document, read_workflow
 from .formats.editor import to_prompt
-from .formats.resolve import VIRTUAL
+from .formats.links import VIRTUAL
 from .host import HeadlessHost
 from .nodeclass import Declarations, NodeClasses
-from .overrides import Overrides, apply_to_prompt, apply_to_workflow, resolve
+from .overrides import Overrides, apply_to_prompt, apply_to_workflow, assignments_of
 from .packs import load_packs
+from .report import refusal
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "example_workflows"
 NO_OVERRIDES = Overrides()
+_ongoing = threading.RLock()
+"""Held by the run that is going on: runs share models, memory and the processor."""
 
 
 class InvalidWorkflow(UnclipError):
@@ -48,11 +51,24 @@ class InvalidWorkflow(UnclipError):
 
 @dataclass(frozen=True)
 class Job:
-    """A workflow ready to run: its prompt and, if it came from the editor, its document."""
+    """A workflow ready to run.
+
+    Attributes:
+        name: for messages.
+        prompt: the nodes.
+        workflow: the editor's document, if it came from there; pictures carry it.
+        files: files that the prompt names, wherever they are.
+    """
 
     name: str
     prompt: Prompt
-    workflow: dict[str, Any] | None
+    workflow: dict[str, Any] | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What a person calls the nodes."""
+        return {id: title(node) or str(node.get("class_type")) for id, node in self.prompt.items()}
 
 
 @dataclass(frozen=True)
@@ -65,16 +81,17 @@ class Outcome:
 
 
 class Runner:
-    """Runs workflows in this process.
+    """Runs workflows in this process, one at a time.
 
     Args:
-        models, device, dtype, console, allow_pickle: see :class:`HeadlessHost`.
+        models, device, dtype, allow_pickle: see :class:`HeadlessHost`.
+        console: what runs tell, if they are given no console of their own.
         inputs: folders in which LoadImage looks; default ``./input`` and the pictures of the
             examples.
         output: folder for pictures.
         cache: what keeps results from run to run; by default those of the run before.
         packs: node packs of other people, or folders of them (:func:`~.packs.load_packs`);
-            nodes of this project and of the host keep their names.
+            nodes of this project and of ComfyUI's core keep their names.
     """
 
     def __init__(
@@ -91,19 +108,11 @@ class Runner:
         packs: Sequence[Path] = (),
     ) -> None:
         self.folders = Folders([*(inputs or [Path("input")]), EXAMPLES / "input"], output)
-        files = [output, *self.folders.inputs]
-        self.host = HeadlessHost(models, device, dtype, console, allow_pickle, files)
+        self.console = console
+        self._host = HeadlessHost(models, device, dtype, allow_pickle, self.folders, console)
         others = load_packs(packs)
-        self.node_classes = {
-            **others.classes,
-            **host_classes(self.folders),
-            **NODE_CLASS_MAPPINGS,
-        }
-        self.display_names = {
-            **others.names,
-            **DISPLAY_NAMES,
-            **NODE_DISPLAY_NAME_MAPPINGS,
-        }
+        self.node_classes = {**others.classes, **CLASSES, **NODE_CLASS_MAPPINGS}
+        self.display_names = {**others.names, **DISPLAY_NAMES, **NODE_DISPLAY_NAME_MAPPINGS}
         self._cache = Cache() if cache is None else cache
 
     def prepare(
@@ -123,14 +132,19 @@ class Runner:
             if not overrides.image.is_file():
                 raise UnclipError(f"--image: there is no file {overrides.image}.")
             read_frames(overrides.image)
-            self.folders.registered[overrides.image.name] = overrides.image.resolve()
-        with node_host.using(self.host):
+        with nodes_host.using(self._host):
             source = open_workflow(workflow)
-            return prepare(source, self.node_classes, self.display_names, overrides, rng)
+            return make_job(source, self.node_classes, self.display_names, overrides, rng)
+
+    def prompt(self, source: Document) -> Prompt:
+        """A document of either kind as a prompt of this runner's nodes."""
+        with nodes_host.using(self._host):
+            return prompt_of(source, self.node_classes, self.display_names)
 
     def check(self, job: Job) -> Validation:
         """Every problem of a job."""
-        with node_host.using(self.host):
+        folders = replace(self.folders, named=job.files)
+        with nodes_host.using(replace(self._host, folders=folders)):
             return validate(job.prompt, self.node_classes)
 
     def run(
@@ -145,44 +159,93 @@ class Runner:
             InvalidWorkflow: validation found problems.
             UnclipError: the workflow, an override or the output folder is refused.
         """
-        return self.run_job(self.prepare(workflow, overrides), on_event)
+        return self.run_job(self.prepare(workflow, overrides), on_event=on_event)
 
     def run_job(
-        self, job: Job, on_event: OnEvent | None = None, keep_values: bool = False
+        self,
+        job: Job,
+        *,
+        console: Console | None = None,
+        on_event: OnEvent | None = None,
+        stop: threading.Event | None = None,
+        folders: Folders | None = None,
+        keep_values: bool = False,
     ) -> Outcome:
         """Run a workflow that was prepared; errors as for :meth:`run`.
 
-        With ``keep_values`` the result also holds the outputs of the nodes.
+        Args:
+            job: the workflow.
+            console: what is told of this run.
+            on_event: called with ComfyUI's event names and their data, as they happen.
+            stop: set it from anywhere to stop the run, or its wait for its turn.
+            folders: where it reads and writes; by default the runner's.
+            keep_values: put the outputs of the nodes into the result, too.
+
+        Raises:
+            Cancelled: it was stopped before its turn came.
         """
-        validation = self.check(job)
-        if not validation.ok:
-            raise InvalidWorkflow(job.name, validation)
-        check_writable(self.folders.output)
-        self.host.titles = {
-            id: title(node) or node["class_type"] for id, node in job.prompt.items()
-        }
-        extra = {"extra_pnginfo": {"workflow": job.workflow}} if job.workflow is not None else {}
-        with node_host.using(self.host):
+        host = replace(
+            self._host,
+            folders=replace(folders or self.folders, named=job.files),
+            console=console or self.console,
+            titles=job.titles,
+            interrupt=stop or threading.Event(),
+        )
+        with _turn(host.interrupt), nodes_host.using(host):
+            validation = validate(job.prompt, self.node_classes)
+            if not validation.ok:
+                raise InvalidWorkflow(job.name, validation)
+            check_writable(host.folders.output)
             result = execute(
                 validation.prompt,
                 self.node_classes,
-                extra,
+                {"extra_pnginfo": {"workflow": job.workflow}} if job.workflow is not None else {},
                 outputs=validation.outputs,
                 cache=self._cache,
-                on_event=on_event,
-                interrupt=self.host.interrupt,
+                on_event=_announced(host, on_event),
+                interrupt=host.interrupt,
                 keep_values=keep_values,
             )
-        return Outcome(job, result, self._files(result))
-
-    def write_to(self, output: Path) -> None:
-        """Write everything, previews included, below another folder from now on."""
-        self.folders.output = self.host.files[0] = output
-        self.folders.previews = output / ".previews"
-
-    def _files(self, result: RunResult) -> list[Path]:
         entries = (entry for ui in result.ui.values() for entry in ui.get("images", []))
-        return [self.folders.path(entry) for entry in entries]
+        return Outcome(job, result, [host.folders.path(entry) for entry in entries])
+
+
+@contextmanager
+def _turn(stop: threading.Event) -> Iterator[None]:
+    """Wait until no other run is going on, or ``stop`` is set."""
+    while not _ongoing.acquire(timeout=0.1):
+        if stop.is_set():
+            raise Cancelled
+    try:
+        yield
+    finally:
+        _ongoing.release()
+
+
+def _announced(host: HeadlessHost, on_event: OnEvent | None) -> OnEvent:
+    """Passes what the executor reports on to the run's console, then to ``on_event``.
+
+    The console hears of "cached" (nodes whose results are known), "node" (one starts) and
+    "output" (files written, text shown); a node that is blocked with a message is a warning.
+    """
+    console = host.console
+
+    def announce(name: str, data: dict[str, Any]) -> None:
+        if name == "execution_cached" and data["nodes"]:
+            console.event("cached", nodes=data["nodes"])
+        elif name == "executing":
+            node_id = data["node"]
+            console.event("node", node=node_id, title=host.titles.get(node_id, node_id))
+        elif name == "executed" and data["output"]:
+            ui = data["output"]
+            files = [str(host.folders.path(entry)) for entry in ui.get("images", [])]
+            console.event("output", node=data["node"], files=files, text=list(ui.get("text", [])))
+        elif name == "execution_error" and data["exception_type"] == "ExecutionBlocked":
+            console.warn(f"node {data['node_id']}: {data['exception_message']}")
+        if on_event is not None:
+            on_event(name, data)
+
+    return announce
 
 
 def prompt_of(
@@ -197,7 +260,7 @@ def prompt_of(
     return {id: {**node, "inputs": node.get("inputs", {})} for id, node in source.data.items()}
 
 
-def prepare(
+def make_job(
     source: Document,
     node_classes: NodeClasses,
     display_names: Mapping[str, str],
@@ -207,11 +270,11 @@ def prepare(
     """A document with the overrides set; see :meth:`Runner.prepare`."""
     prompt = prompt_of(source, node_classes, display_names, rng)
     declarations = Declarations(node_classes)
-    assignments = resolve(prompt, declarations, overrides)
-    document = source.data if source.kind == "editor" else None
-    if document is not None:
-        document = apply_to_workflow(document, declarations, assignments)
-    return Job(source.name, apply_to_prompt(prompt, assignments), document)
+    assignments = assignments_of(prompt, declarations, overrides)
+    workflow = source.data if source.kind == "editor" else None
+    if workflow is not None:
+        workflow = apply_to_workflow(workflow, declarations, assignments)
+    return Job(source.name, apply_to_prompt(prompt, assignments), workflow, overrides.files)
 
 
 def example_names() -> list[str]:
@@ -228,7 +291,7 @@ def demo_example_names() -> list[str]:
         if all(
             node["type"] in known
             and (node["type"] != "UnCLIPLoader" or node["widgets_values"][0] == DEMO_MODEL)
-            for node in read(EXAMPLES / f"{name}.json").data["nodes"]
+            for node in read_workflow(EXAMPLES / f"{name}.json").data["nodes"]
         )
     ]
 
@@ -244,10 +307,10 @@ def open_workflow(workflow: str | Path | Mapping[str, Any]) -> Document:
     path = Path(workflow)
     names = example_names()
     if not path.exists() and str(workflow) in names:
-        return read(EXAMPLES / f"{workflow}.json")
+        return read_workflow(EXAMPLES / f"{workflow}.json")
     if not path.exists():
         raise WorkflowError(
             f"there is no workflow file {str(workflow)!r} and no example of that name; "
             f"examples: {', '.join(names) or 'none'}."
         )
-    return read(path)
+    return read_workflow(path)

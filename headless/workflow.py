@@ -9,30 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..pipelines.errors import Cancelled, UnclipError
-from .command.console import Console
-from .command.report import failure
-from .events import announcer
+from .console import Console, EventConsole
 from .execution.prompt import title
 from .graph.graph import Graph
 from .overrides import Overrides
+from .report import failure
 from .runner import Outcome, Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from PIL import Image
 
-one_at_a_time = threading.Lock()
-"""Held by the run that is going on: runs share models and the processor."""
 _shared: list[Runner] = []
 
 
@@ -198,9 +192,8 @@ class Workflow:
                 yield event
             yield Event("done", {"result": await running})
         finally:
-            while not running.done():
-                stop.set()  # again and again: a run clears it when it starts
-                await asyncio.wait([running], timeout=0.1)
+            stop.set()
+            await asyncio.wait([running])
             running.exception()  # seen: whoever left early does not want it
 
     @property
@@ -217,11 +210,9 @@ class Workflow:
 
     def _run(self, console: Console, stop: threading.Event | None = None) -> Result:
         """Run it; ``stop`` ends this run, and no other that waits for its turn."""
-        runner = self._runner
-        with _turn(stop), _serving(runner, console, stop or runner.host.interrupt):
-            job = runner.prepare(self._document, self.overrides)
-            console.event("started", workflow=job.name, nodes=len(job.prompt))
-            outcome = runner.run_job(job, announcer(runner), keep_values=True)
+        job = self._runner.prepare(self._document, self.overrides)
+        console.event("started", workflow=job.name, nodes=len(job.prompt))
+        outcome = self._runner.run_job(job, console=console, stop=stop, keep_values=True)
         result = outcome.result
         if result.status == "interrupted":
             raise Cancelled
@@ -230,43 +221,12 @@ class Workflow:
         return Result(outcome)
 
 
-class _Posts(Console):
+class _Posts(EventConsole):
     """A console whose events go to whoever iterates."""
 
-    def __init__(self, post: Any) -> None:
+    def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
-
-    def progress(self, node_id: str, label: str, step: int, total: int, unit: str) -> None:
-        """The event "progress"."""
-        self.event("progress", node=node_id, title=label, step=step, total=total, unit=unit)
-
-    def warn(self, message: str) -> None:
-        """The event "warning"."""
-        self.event("warning", message=message)
 
     def event(self, name: str, **data: Any) -> None:
         """Any event."""
         self._post(Event(name, data))
-
-
-@contextmanager
-def _turn(stop: threading.Event | None) -> Iterator[None]:
-    """Wait until no other run is going on, or ``stop`` is set."""
-    while not one_at_a_time.acquire(timeout=0.1):
-        if stop is not None and stop.is_set():
-            raise Cancelled
-    try:
-        yield
-    finally:
-        one_at_a_time.release()
-
-
-@contextmanager
-def _serving(runner: Runner, console: Console, stop: threading.Event) -> Iterator[None]:
-    host = runner.host
-    before = host.console, host.interrupt
-    host.console, host.interrupt = console, stop
-    try:
-        yield
-    finally:
-        host.console, host.interrupt = before

@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files: names that stay below a folder, and writing whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,30 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from .errors import UnclipError
+
+
+def inside(root: Path, name: str, *, links_may_leave: bool = False) -> Path:
+    """The path of ``name``, a relative name that may come from a stranger, below ``root``.
+
+    Args:
+        root: the folder.
+        name: the name; without ``..``, and not the folder itself.
+        links_may_leave: a symbolic link may lead elsewhere, as those of models to a larger disk
+            do; else links are followed, and what they lead to must be below ``root``, too.
+
+    Raises:
+        UnclipError: it would lie elsewhere.
+    """
+    try:
+        base = root.resolve()
+        path = Path(os.path.normpath(base / name)) if links_may_leave else (base / name).resolve()
+    except (OSError, RuntimeError, ValueError):
+        raise UnclipError(f"{name!r} is no file name.") from None
+    if base not in path.parents or "\0" in name:
+        raise UnclipError(f"{name!r} leads outside of the folder {root}; use a name below it.")
+    return path
 
 
 def write_atomically(

@@ -28,6 +28,7 @@ class Server:
         self.running = []
         self.log = []
         self.paused = threading.Event()
+        self.stop = threading.Event()
         self.failing = {}
         """Errors to answer with: by the start of a path, statuses in turn."""
         self._wake = threading.Condition()
@@ -91,7 +92,8 @@ class Server:
 
     def _run(self, job):
         messages = [["execution_start", {"timestamp": int(time.time() * 1000)}]]
-        result = self.runner.run_job(job).result
+        self.stop.clear()
+        result = self.runner.run_job(job, stop=self.stop).result
         end = f"execution_{result.status}"
         messages.append([end, {**(result.error or {}), "timestamp": int(time.time() * 1000)}])
         status = {"status_str": result.status, "completed": True, "messages": messages}
@@ -139,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.pending = [item for item in server.pending if item[1] not in gone]
             self._json({})
         elif self.path == "/interrupt":
-            server.runner.host.interrupt.set()
+            server.stop.set()
             self._json({})
         elif self.path == "/upload/image":
             self._json(self._upload(body))

@@ -208,7 +208,7 @@ def test_ctrl_c_takes_back_what_is_queued(server):
     assert process.returncode == 130
     assert "0 of 3 rows are finished" in err
     assert server.pending == []
-    assert server.runner.host.interrupt.is_set()
+    assert server.stop.is_set()
 
 
 @pytest.mark.skipif(

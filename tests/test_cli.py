@@ -365,3 +365,39 @@ def test_export_asks_a_server_what_foreign_nodes_declare(unclip, tmp_path):
         server.close()
     assert (code, err) == (0, "")
     assert json.loads(out)["1"]["inputs"] == {"seed": 7, "name": "x"}
+
+
+def test_results_are_kept_as_the_options_say(unclip, monkeypatch):
+    from unclip_graph.headless.command import cli
+
+    caches = []
+    execute = cli.runner_from
+    monkeypatch.setattr(
+        cli, "runner_from", lambda *a, **more: caches.append(more["cache"]) or execute(*a, **more)
+    )
+    assert unclip("run", COPY)[0] == 0
+    assert unclip("run", COPY, "--cache-lru", "7")[0] == 0
+    assert unclip("run", COPY, "--cache-none")[0] == 0
+    assert [type(cache).__name__ for cache in caches] == ["Cache", "LruCache", "NoCache"]
+    assert caches[1].size == 7
+    with pytest.raises(SystemExit):
+        unclip("run", COPY, "--cache-lru", "7", "--cache-none")
+    with pytest.raises(SystemExit):
+        unclip("run", COPY, "--cache-lru", "0")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits of a process are Unix's")
+def test_a_full_disk_is_a_failure_and_no_refusal(tmp_path):
+    """A limit on the size of files stands in for the full disk."""
+    pixels = os.urandom(300 * 300 * 3)
+    Image.frombytes("RGB", (300, 300), pixels).save(tmp_path / "input" / "a.png")
+    (tmp_path / "flow.json").write_text(json.dumps(COPY))
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+        "from unclip_graph.headless.command.cli import main; sys.exit(main(['run', 'flow.json']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "pictures cannot be written" in ended.stderr
+    assert list((tmp_path / "output").iterdir()) == []

@@ -185,10 +185,9 @@ def test_an_output_folder_that_cannot_be_written_is_refused_before_a_model_runs(
     assert "Prior" not in err
 
 
-def test_runs_in_two_threads_ask_their_own_host():
-    """They end in the order they began, which a stack of hosts would get wrong."""
-    before, seen = host.current(), {}
-    first_is_in, second_is_in, first_is_out = (threading.Event() for _ in range(3))
+def test_runs_in_two_threads_take_turns_and_ask_their_own_host(tmp_path):
+    before, seen, running = host.current(), {}, []
+    first_is_in, second_waits = threading.Event(), threading.Event()
 
     class Asks:
         RETURN_TYPES = ()
@@ -200,29 +199,27 @@ def test_runs_in_two_threads_ask_their_own_host():
             return {"required": {"name": ("STRING", {})}}
 
         def run(self, name):
+            running.append(name)
             if name == "first":
                 first_is_in.set()
-                assert second_is_in.wait(60)
-            else:
-                second_is_in.set()
-                assert first_is_out.wait(60)
-            seen[name] = host.current()
+                assert second_waits.wait(60)
+            seen[name] = list(running), host.current().folders.output
+            running.remove(name)
             return ()
 
-    runners = {"first": Runner(), "second": Runner()}
-
     def run(name):
-        runner = runners[name]
+        runner = Runner(output=tmp_path / name)
         runner.node_classes["Asks"] = Asks
         prompt = {"1": {"class_type": "Asks", "inputs": {"name": name}}}
+        if name == "second":
+            threading.Timer(0.3, second_waits.set).start()
         assert runner.run(prompt).result.status == "success"
-        first_is_out.set()
 
-    threads = [threading.Thread(target=run, args=(name,)) for name in runners]
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("first", "second")]
     threads[0].start()
     assert first_is_in.wait(60)
     threads[1].start()
     for thread in threads:
         thread.join(60)
-    assert seen == {name: runner.host for name, runner in runners.items()}
+    assert seen == {name: ([name], tmp_path / name) for name in ("first", "second")}
     assert host.current() is before

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from unclip_graph.headless.command.cli import main
-from unclip_graph.headless.formats.resolve import VIRTUAL
+from unclip_graph.headless.formats.links import VIRTUAL
 from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names, example_names
 
 NAMES = demo_example_names()

@@ -309,17 +309,17 @@ class Plain:
     def run(self):
         return (1,)
 
-class Lazy(Plain):
+class Asks(Plain):
     def run(self):
         import torch
         print(torch.is_inference_mode_enabled())
         return (1,)
 
-class LazyAsync(Lazy):
+class AsksAsync(Asks):
     async def run(self):
         return super().run()
 
-NODES = {cls.__name__: cls for cls in (Plain, Lazy, LazyAsync)}
+NODES = {cls.__name__: cls for cls in (Plain, Asks, AsksAsync)}
 
 def run(*classes):
     prompt = {str(n): {"class_type": cls, "inputs": {}} for n, cls in enumerate(classes)}
@@ -330,11 +330,10 @@ def run(*classes):
 
 def test_a_graph_of_plain_nodes_runs_without_torch():
     script = """
-        finders = list(sys.meta_path)
         run("Plain")
-        print("torch" in sys.modules, sys.meta_path == finders)
+        print("torch" in sys.modules)
     """
-    assert in_a_process_of_its_own(script) == ["False", "True"]
+    assert in_a_process_of_its_own(script) == ["False"]
 
 
 def test_a_run_beside_a_thread_that_is_importing_torch_waits_for_it():
@@ -351,13 +350,11 @@ def test_a_run_beside_a_thread_that_is_importing_torch_waits_for_it():
     assert in_a_process_of_its_own(script) == ["done"]
 
 
-@pytest.mark.parametrize("cls", ["Lazy", "LazyAsync"])
-def test_a_node_that_imports_torch_when_it_is_called_is_in_inference_mode_at_once(cls):
+@pytest.mark.parametrize("cls", ["Asks", "AsksAsync"])
+def test_nodes_run_in_inference_mode_once_torch_is_there(cls):
     script = f"""
-        finders = list(sys.meta_path)
-        run("Plain", "{cls}")
-        run("{cls}")
         import torch
-        print(torch.is_inference_mode_enabled(), all(f in finders for f in sys.meta_path[:1]))
+        run("{cls}")
+        print(torch.is_inference_mode_enabled())
     """
-    assert in_a_process_of_its_own(script) == ["True", "True", "False", "True"]
+    assert in_a_process_of_its_own(script) == ["True", "False"]

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from unclip_graph.headless.formats.document import MAX_BYTES, WorkflowError, parse, read
+from unclip_graph.headless.formats.document import MAX_BYTES, WorkflowError, parse, read_workflow
 
 API = {"1": {"class_type": "Number", "inputs": {"value": 1}}}
 EDITOR = {"nodes": [{"id": 1, "type": "Number"}], "links": []}
@@ -13,7 +13,7 @@ EDITOR = {"nodes": [{"id": 1, "type": "Number"}], "links": []}
 def test_the_format_is_recognised(data, kind, tmp_path):
     path = tmp_path / "graph.json"
     path.write_text("\ufeff" + json.dumps(data), encoding="utf-8")
-    document = read(path)
+    document = read_workflow(path)
     assert (document.kind, document.data, document.name) == (kind, data, "graph.json")
 
 
@@ -49,11 +49,11 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(WorkflowError, match="larger"):
-        read(path)
+        read_workflow(path)
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(WorkflowError, match="no file"):
-        read(tmp_path / "none.json")
+        read_workflow(tmp_path / "none.json")
     with pytest.raises(WorkflowError, match="folder"):
-        read(tmp_path)
+        read_workflow(tmp_path)

@@ -1,6 +1,7 @@
 """What nodes get from the command line: model folders, progress, cancelling, warnings."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from unclip_graph.headless.command.console import TextConsole
@@ -23,7 +24,7 @@ def in_node_4():
 
 
 def sample(host, steps=3):
-    host.titles = {"4": "Prior"}
+    host = replace(host, titles={"4": "Prior"})
     progress = host.progress()
     for step in range(steps + 1):
         progress(step, steps)

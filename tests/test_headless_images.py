@@ -1,24 +1,49 @@
 """LoadImage, LoadImageMask, SaveImage, PreviewImage and the folders that they keep to."""
 
 import json
+import os
+import tempfile
 
 import pytest
 import torch
 from PIL import Image
-from unclip_graph.headless.core_nodes.files import host_classes
-from unclip_graph.headless.folders import Folders, check_writable, write_new
-from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
+from unclip_graph.headless.console import Console
+from unclip_graph.headless.core_nodes.files import CLASSES
+from unclip_graph.headless.folders import (
+    PREVIEWS,
+    Folders,
+    _previews_of_this_process,
+    check_writable,
+)
+from unclip_graph.headless.host import HeadlessHost
+from unclip_graph.nodes import host
+from unclip_graph.pipelines.errors import UnclipError
+
+
+class Warned(Console):
+    def __init__(self):
+        self.warnings = []
+
+    def warn(self, message):
+        self.warnings.append(message)
 
 
 @pytest.fixture
 def folders(tmp_path):
     (tmp_path / "in").mkdir()
-    return Folders([tmp_path / "in"], tmp_path / "out")
+    named = {"copy": tmp_path / "out" / "copy_00001_.png"}
+    return Folders([tmp_path / "in"], tmp_path / "out", named)
 
 
 @pytest.fixture
-def nodes(folders):
-    return host_classes(folders)
+def console():
+    return Warned()
+
+
+@pytest.fixture
+def nodes(folders, console):
+    with host.using(HeadlessHost(folders=folders, console=console)):
+        yield CLASSES
 
 
 def picture(value=0.5, batch=1, size=(4, 6), channels=3):
@@ -32,7 +57,6 @@ def saved(folders):
 def test_a_picture_comes_back_as_it_was_saved(nodes, folders):
     levels = torch.arange(0, 256, dtype=torch.float32).reshape(1, 16, 16, 1).expand(-1, -1, -1, 3)
     nodes["SaveImage"]().save_images(levels / 255, "copy")
-    folders.registered["copy"] = folders.output / "copy_00001_.png"
     loaded, mask = nodes["LoadImage"]().load_image("copy")
     assert torch.equal((loaded * 255).round(), levels)
     assert loaded.dtype == torch.float32
@@ -164,22 +188,12 @@ def test_channels(nodes, folders, channels, mode):
         assert image.mode == mode
 
 
-def test_values_out_of_range_and_no_numbers(nodes, folders):
+def test_values_out_of_range_and_no_numbers(nodes, folders, console):
     images = torch.tensor([-1.0, 2.0, float("nan")]).reshape(1, 1, 1, 3)
-    with pytest.warns(UnclipWarning, match="not finite"):
-        nodes["SaveImage"]().save_images(images, "a")
+    nodes["SaveImage"]().save_images(images, "a")
+    assert ["not finite" in message for message in console.warnings] == [True]
     with Image.open(folders.output / "a_00001_.png") as image:
         assert image.getpixel((0, 0)) == (0, 255, 0)
-
-
-def test_a_write_that_stops_leaves_nothing(tmp_path):
-    def stops(file):
-        file.write(b"half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_new(tmp_path / "a.png", stops)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_previews_go_elsewhere(nodes, folders):
@@ -187,6 +201,21 @@ def test_previews_go_elsewhere(nodes, folders):
     assert shown["type"] == "temp"
     assert (folders.temp / shown["filename"]).is_file()
     assert not folders.output.exists()
+
+
+def test_previews_of_ended_runs_do_not_pile_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, recent, other = (tmp_path / n for n in (f"{PREVIEWS}old", f"{PREVIEWS}new", "other"))
+    for folder in (old, recent, other):
+        folder.mkdir()
+        (folder / "a.png").write_text("")
+    for folder in (old, other):
+        os.utime(folder, (0, 0))
+    _previews_of_this_process.cache_clear()
+    mine = [Folders().temp, Folders().temp]
+    _previews_of_this_process.cache_clear()
+    assert mine[0] == mine[1]
+    assert {*tmp_path.iterdir()} == {recent, other, mine[0]}
 
 
 def test_the_check_of_the_output_folder_leaves_no_trace(tmp_path):

@@ -10,7 +10,7 @@ from unclip_graph.headless.overrides import (
     Overrides,
     apply_to_prompt,
     apply_to_workflow,
-    resolve,
+    assignments_of,
 )
 from unclip_graph.pipelines.errors import UnclipError
 
@@ -67,7 +67,7 @@ SAMPLERS = workflow(
 def overridden(document, **flags):
     """The prompt after the overrides; the document that a PNG carries must say the same."""
     prompt = to_prompt(document, CLASSES)
-    assignments = resolve(prompt, DECLARATIONS, Overrides(**flags))
+    assignments = assignments_of(prompt, DECLARATIONS, Overrides(**flags))
     changed = apply_to_prompt(prompt, assignments)
     embedded = apply_to_workflow(document, DECLARATIONS, assignments)
     assert to_prompt(embedded, CLASSES) == changed

@@ -2,10 +2,10 @@
 
 import pytest
 from toy_nodes import INT, NODES, node, v1
-from unclip_graph.headless.command.report import refusal
 from unclip_graph.headless.execution.checks import types_match
 from unclip_graph.headless.execution.execute import execute
 from unclip_graph.headless.execution.validate import validate
+from unclip_graph.headless.report import refusal
 
 
 def check(prompt, classes=(), **options):

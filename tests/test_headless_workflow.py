@@ -1,11 +1,14 @@
 """The library: `Workflow` runs with pictures, values and events."""
 
 import asyncio
+import threading
 
 import pytest
+from PIL import Image
 from unclip_graph import Graph, Workflow
-from unclip_graph.headless.runner import InvalidWorkflow, Runner
-from unclip_graph.headless.workflow import RunError, one_at_a_time
+from unclip_graph.headless.console import Console
+from unclip_graph.headless.runner import InvalidWorkflow, Runner, _turn
+from unclip_graph.headless.workflow import RunError
 from unclip_graph.pipelines.errors import Cancelled, UnclipError
 
 
@@ -106,9 +109,10 @@ def test_a_run_that_waits_for_its_turn_can_be_left_and_the_other_goes_on(workflo
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
-    with one_at_a_time:  # as if another run went on
+    other = threading.Event()
+    with _turn(other):  # as if another run went on
         asyncio.run(leave())
-    assert not runner.host.interrupt.is_set()
+    assert not other.is_set()
     assert not runner.folders.output.exists()
 
 
@@ -119,10 +123,52 @@ def test_a_run_inside_an_event_loop(workflow):
     assert len(asyncio.run(cell_of_a_notebook()).images) == 1
 
 
-def test_an_interrupt_is_raised_as_cancelled(workflow, runner):
-    def stop(step, total, preview=None):
-        raise Cancelled
+def test_an_interrupt_is_raised_as_cancelled(workflow):
+    class Stopping(Console):
+        def progress(self, *unused):
+            raise Cancelled
 
-    runner.host.progress = lambda unit="steps": stop
     with pytest.raises(Cancelled):
-        workflow.run()
+        workflow._run(Stopping())
+
+
+def test_a_file_belongs_to_the_run_that_names_it(workflow, runner, tmp_path):
+    graph = Graph()
+    graph.save_image(graph.load_image("p.png", title="Picture"))
+    copy = Workflow(graph, runner)
+    for folder, colour in (("a", "red"), ("b", "blue"), ("input", "white")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (2, 2), colour).save(tmp_path / folder / "p.png")
+
+    def colour(one):
+        return one.run().images[0].getpixel((0, 0))
+
+    red, blue = (copy.set(image=tmp_path / folder / "p.png") for folder in "ab")
+    assert [colour(red), colour(blue), colour(red)] == [(255, 0, 0), (0, 0, 255), (255, 0, 0)]
+    assert colour(copy) == (255, 255, 255)
+    (tmp_path / "input" / "p.png").unlink()
+    with pytest.raises(InvalidWorkflow, match=r"no picture 'p\.png'"):
+        copy.run()
+
+
+def test_runs_in_two_threads_take_turns_and_keep_their_own_warnings(workflow, tiny_model, tmp_path):
+    long = " ".join(["red"] * 100)
+    heard = {name: [] for name in ("long", "short")}
+    prompts = {"long": long, "short": "a red circle"}
+
+    def run(name):
+        for seed in range(3):
+            events = asyncio.run(collect(workflow.set(prompt=prompts[name], seed=seed)))
+            heard[name] += [e.data["message"] for e in events if e.name == "warning"]
+
+    async def collect(one):
+        return [event async for event in one.events()]
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in heard]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heard["short"] == []
+    assert heard["long"]
+    assert all("cut" in message for message in heard["long"])

@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class ComfyUIEngine:
     def __init__(self, client: Client, plan: Plan, inputs: Sequence[Path]) -> None:
         self._client = client
         self._plan = plan
-        self._folders = Folders(inputs, Path())
+        self._folders = Folders(inputs)
         self._uploaded: dict[str, str] = {}
 
     def draw(self, rows: Sequence[Row]) -> Generator[Drawn, None, None]:
@@ -109,7 +109,7 @@ class ComfyUIEngine:
                 if declaration.inputs[place.input].options.get("image_upload"):
                     inputs = {**node["inputs"], place.input: self._upload(text)}
                     prompt = {**prompt, place.node_id: {**node, "inputs": inputs}}
-        return Job(job.name, prompt, job.workflow)
+        return replace(job, prompt=prompt)
 
     def _upload(self, name: str) -> str:
         path = self._folders.find_input(name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from ..command.console import Console
+from ..console import Console
 from .engine import BatchStopped, Drawn, Engine
 from .store import FAILED, Record, Store
 from .table import Row

@@ -10,12 +10,14 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 from ...pipelines.errors import UnclipError
+from ...pipelines.files import write_atomically
 from ..folders import check_writable
 from .engine import Drawn
 from .plan import Plan
@@ -42,7 +44,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: BinaryIO | None = None
+        self._lock: BaseFileLock | None = None
         self._manifest: FileIO | None = None
 
     def __str__(self) -> str:
@@ -88,9 +90,10 @@ class Folder:
     def close(self) -> None:
         """Remove the scratch folder and let others in."""
         shutil.rmtree(self.scratch, ignore_errors=True)
-        for file in (self._manifest, self._lock):
-            if file is not None:
-                file.close()
+        if self._manifest is not None:
+            self._manifest.close()
+        if self._lock is not None:
+            self._lock.release()
         self._manifest = self._lock = None
 
     def _refuse_other_contents(self) -> None:
@@ -142,20 +145,16 @@ class Folder:
                 path.unlink()
 
     def _write(self, name: str, content: bytes) -> None:
-        part = self.scratch / name
-        with part.open("wb") as file:
-            file.write(content)
-            _flush(file)
-        part.replace(self.path / name)
+        write_atomically(
+            self.path / name,
+            lambda file: file.write(content),
+            durable=True,
+            scratch=self.scratch,
+        )
 
 
 def _line(record: Record) -> bytes:
     return (json.dumps(record, ensure_ascii=False) + "\n").encode()
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _flush_folder(path: Path) -> None:
@@ -169,28 +168,17 @@ def _flush_folder(path: Path) -> None:
         os.close(number)
 
 
-def _locked(folder: Path) -> BinaryIO:
+def _locked(folder: Path) -> BaseFileLock:
     """A lock that ends with the process, however that ends.
 
     Raises:
         UnclipError: another process holds it.
     """
-    file = (folder / LOCK).open("ab")
+    lock = FileLock(folder / LOCK)
     try:
-        _lock_function()(file)
-    except OSError:
-        file.close()
+        lock.acquire(timeout=0)
+    except Timeout:
         raise UnclipError(
             f"another unclip batch is writing to {folder}; wait for it, or use another --out."
         ) from None
-    return file
-
-
-def _lock_function() -> Callable[[BinaryIO], None]:
-    if os.name == "nt":
-        import msvcrt
-
-        return lambda file: msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore
-    import fcntl
-
-    return lambda file: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...pipelines.errors import UnclipError
-from ..command.report import failure
-from ..events import announcer
+from ..report import failure, storage_failed
 from ..runner import Job, Outcome, Runner
 from .engine import BatchStopped, Drawn, NewFile
 from .plan import Plan
 from .sharing import RowCache
 from .table import Row
-
-STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 class LocalEngine:
@@ -39,7 +36,7 @@ class LocalEngine:
 
     def draw(self, rows: Sequence[Row]) -> Generator[Drawn, None, None]:
         """Draw rows in the given order; see :class:`.engine.Engine`."""
-        console = self._runner.host.console
+        console = self._runner.console
         self._cache.expect(self._plan, rows)
         for row in rows:
             console.row = row.id
@@ -55,19 +52,18 @@ class LocalEngine:
         folder = self._scratch / row.id
         start = time.perf_counter()
         clock = _Clock(drawn.timings)
-        announce = announcer(self._runner)
 
         def on_event(name: str, data: dict[str, Any]) -> None:
             # A node that another made in its place counts as that one.
             node_id = data["display_node"] if name == "executing" else None
-            clock.note(node_id and self._runner.host.titles.get(node_id, node_id))
-            announce(name, data)
+            clock.note(node_id and titles.get(node_id, node_id))
 
         try:
             job = self._plan.row_job(row)
+            titles = job.titles
             drawn.seed = self._plan.seed(job.prompt)
-            self._runner.write_to(folder)
-            outcome = self._runner.run_job(job, on_event)
+            folders = replace(self._runner.folders, output=folder, previews=folder / ".previews")
+            outcome = self._runner.run_job(job, on_event=on_event, folders=folders)
             drawn.error = _error(job, outcome)
             if drawn.error is None:
                 drawn.files = [NewFile(p.suffix, p.read_bytes()) for p in _files(folder)]
@@ -106,11 +102,8 @@ def _error(job: Job, outcome: Outcome) -> str | None:
         raise KeyboardInterrupt
     if result.exception is None:
         return None
-    cause: BaseException | None = result.exception
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in STORAGE_ERRORS:
-            raise BatchStopped(failure(job.prompt, result))
-        cause = cause.__cause__
+    if storage_failed(result.exception):
+        raise BatchStopped(failure(job.prompt, result))
     return failure(job.prompt, result)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -53,7 +53,8 @@ class Plan:
         workflow = self.job.workflow
         if workflow is not None:
             workflow = apply_to_workflow(workflow, self.declarations, assignments)
-        return Job(self.job.name, apply_to_prompt(self.job.prompt, assignments), workflow)
+        prompt = apply_to_prompt(self.job.prompt, assignments)
+        return replace(self.job, prompt=prompt, workflow=workflow)
 
     @cached_property
     def reaching(self) -> dict[str, list[str]]:

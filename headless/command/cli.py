@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...nodes import host as node_host
 from ...pipelines.errors import UnclipError
 from ..batch.comfyui_client import Client, node_classes
-from ..batch.command import add_batch
-from ..events import announcer
+from ..console import Console
+from ..execution.cache import Cache, LruCache, NoCache
 from ..folders import write_over
 from ..overrides import Overrides
+from ..report import failure, is_refusal
 from ..runner import (
     InvalidWorkflow,
     Outcome,
@@ -30,7 +30,7 @@ from ..runner import (
     open_workflow,
     prompt_of,
 )
-from .console import Console
+from .batch import add_batch
 from .options import (
     CANCELLED,
     DONE,
@@ -41,11 +41,11 @@ from .options import (
     console_from,
     folder_options,
     output_options,
+    positive,
     route_warnings,
     runner_from,
     running_options,
 )
-from .report import failure
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,7 +86,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.workflow is None:
         _list_examples(console)
         return DONE
-    runner = runner_from(arguments, console, output=arguments.out)
+    runner = runner_from(arguments, console, output=arguments.out, cache=_cache(arguments))
     overrides = Overrides(
         arguments.prompt, arguments.negative, arguments.image, arguments.seed, arguments.set
     )
@@ -94,8 +94,14 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         route_warnings(console, arguments.verbose)
         job = runner.prepare(arguments.workflow, overrides)
         console.event("started", workflow=job.name, nodes=len(job.prompt))
-        outcome = runner.run_job(job, announcer(runner))
+        outcome = runner.run_job(job)
     return _conclude(outcome, console, arguments.verbose)
+
+
+def _cache(arguments: argparse.Namespace) -> Cache:
+    if arguments.cache_none:
+        return NoCache()
+    return LruCache(arguments.cache_lru) if arguments.cache_lru else Cache()
 
 
 def _list_examples(console: Console) -> None:
@@ -122,7 +128,7 @@ def _conclude(outcome: Outcome, console: Console, verbose: bool) -> int:
             traceback.print_exception(result.exception)
         assert result.error is not None
         console.error(failure(outcome.job.prompt, result), node=result.error["node_id"])
-        return REFUSED if isinstance(result.exception, UnclipError) else FAILED
+        return REFUSED if is_refusal(result.exception) else FAILED
     for ui in result.ui.values():
         for text in ui.get("text", []):
             console.print(str(text))
@@ -147,10 +153,10 @@ def _validate(arguments: argparse.Namespace, console: Console) -> int:
 def _export(arguments: argparse.Namespace, console: Console) -> int:
     runner = runner_from(arguments, console)
     source = open_workflow(arguments.workflow)
-    classes, titles = runner.node_classes, runner.display_names
-    if arguments.server is not None:
+    if arguments.server is None:
+        classes, prompt = runner.node_classes, runner.prompt(source)
+    else:
         classes, titles = node_classes(Client(arguments.server).object_info())
-    with node_host.using(runner.host):
         prompt = prompt_of(source, classes, titles)
     unknown = sorted({str(node.get("class_type")) for node in prompt.values()} - classes.keys())
     if unknown:
@@ -228,5 +234,17 @@ def _add_run(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
     run.add_argument("--seed", metavar="N", type=int, help="set every seed of the workflow")
     run.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("output"), help="default: ./output"
+    )
+    keeping = run.add_mutually_exclusive_group()
+    keeping.add_argument(
+        "--cache-lru",
+        metavar="N",
+        type=positive,
+        help="keep the N results used last (default: those of the workflow)",
+    )
+    keeping.add_argument(
+        "--cache-none",
+        action="store_true",
+        help="free each result as soon as no node needs it any more: less memory",
     )
     run.set_defaults(command=_run)

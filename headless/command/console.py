@@ -10,34 +10,9 @@ import json
 import time
 from typing import Any, TextIO
 
+from ..console import Console, EventConsole
+
 BAR_WIDTH = 24
-
-
-class Console:
-    """Shows nothing; the others build on it.
-
-    ``row`` names the row of a batch that is running.
-    """
-
-    row: str | None = None
-
-    def progress(self, node_id: str, label: str, step: int, total: int, unit: str) -> None:
-        """Step ``step`` of ``total`` of a node is done; step 0 starts it."""
-
-    def say(self, message: str) -> None:
-        """A remark for people."""
-
-    def warn(self, message: str) -> None:
-        """Something was adjusted or left out."""
-
-    def error(self, message: str, **details: Any) -> None:
-        """Why the command, or a row of a batch, failed."""
-
-    def print(self, text: str) -> None:
-        """What the command was asked for."""
-
-    def event(self, name: str, **data: Any) -> None:
-        """Something that programs want to know."""
 
 
 class TextConsole(Console):
@@ -116,23 +91,11 @@ class TextConsole(Console):
         self._line_open = end == ""
 
 
-class JsonConsole(Console):
+class JsonConsole(EventConsole):
     """One JSON object a line, each with the key "event" and, while a row runs, "row"."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-
-    def progress(self, node_id: str, label: str, step: int, total: int, unit: str) -> None:
-        """The event "progress"."""
-        self.event("progress", node=node_id, title=label, step=step, total=total, unit=unit)
-
-    def warn(self, message: str) -> None:
-        """The event "warning"."""
-        self.event("warning", message=message)
-
-    def error(self, message: str, **details: Any) -> None:
-        """The event "error"."""
-        self.event("error", message=message, **details)
 
     def event(self, name: str, **data: Any) -> None:
         """Any event."""
@@ -140,6 +103,3 @@ class JsonConsole(Console):
         line = json.dumps({"event": name, **row, **data}, ensure_ascii=False, default=str)
         self._out.write(line + "\n")
         self._out.flush()
-
-
-SILENT = Console()

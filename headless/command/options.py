@@ -10,8 +10,9 @@ from typing import Any
 
 from ...pipelines.errors import UnclipError, UnclipWarning
 from ...pipelines.models.memory import DTYPES
+from ..console import Console
 from ..runner import Runner
-from .console import Console, JsonConsole, TextConsole
+from .console import JsonConsole, TextConsole
 
 DONE, FAILED, REFUSED, PARTLY, CANCELLED = 0, 1, 2, 3, 130
 EXIT_CODES = (
@@ -96,6 +97,14 @@ def running_options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="show tracebacks and all warnings")
     return parser
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def console_from(arguments: argparse.Namespace, lasting_bars: bool = True) -> Console:

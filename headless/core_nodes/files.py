@@ -1,7 +1,4 @@
-"""The nodes that read and write pictures, under the names that ComfyUI's core gives them.
-
-Each run has its own folders, so the classes are bound to them: :func:`host_classes`.
-"""
+"""The nodes that read and write pictures, under the names that ComfyUI's core gives them."""
 
 from __future__ import annotations
 
@@ -13,9 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from ...nodes import host
 from ...pipelines.errors import UnclipError
+from ...pipelines.files import write_atomically
 from ...pipelines.image_files import read_frames
 from .. import folders as files
-from ..folders import Folders
+from ..host import folders_of_run
 from . import pictures, primitives
 from .padding import ImagePadForOutpaint
 
@@ -29,17 +27,16 @@ CHANNELS = ["alpha", "red", "green", "blue"]
 class _LoadsPicture:
     """What the two loaders share: the file behind the widget ``image``."""
 
-    folders: ClassVar[Folders]
     FUNCTION = "load_image"
 
     @classmethod
     def _picture_input(cls) -> tuple[list[str], dict[str, Any]]:
-        return (cls.folders.input_names(), {"image_upload": True})
+        return (folders_of_run().input_names(), {"image_upload": True})
 
     @classmethod
     def IS_CHANGED(cls, image: str, **others: Any) -> str:
         """The digest of the file, so that an edited picture is loaded again."""
-        return hashlib.sha256(cls.folders.find_input(image).read_bytes()).hexdigest()
+        return hashlib.sha256(folders_of_run().find_input(image).read_bytes()).hexdigest()
 
     @classmethod
     def VALIDATE_INPUTS(cls, image: str) -> bool | str:
@@ -48,13 +45,13 @@ class _LoadsPicture:
             return f"{image!r} is no file name"
         try:
             if image is not None:
-                cls.folders.find_input(image)
+                folders_of_run().find_input(image)
         except UnclipError as error:
             return str(error)
         return True
 
     def _frames(self, image: str) -> list[Image.Image]:
-        return read_frames(self.folders.find_input(image))
+        return read_frames(folders_of_run().find_input(image))
 
 
 class LoadImage(_LoadsPicture):
@@ -106,7 +103,6 @@ class LoadImageMask(_LoadsPicture):
 class SaveImage:
     """Writes pictures as PNG, with the workflow that made them inside."""
 
-    folders: ClassVar[Folders]
     KIND: ClassVar[str] = "output"
     COMPRESS_LEVEL: ClassVar[int] = 4
     RETURN_TYPES = ()
@@ -128,14 +124,14 @@ class SaveImage:
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
         """The folder: the same pictures are written again if it is another one."""
-        return str(cls.folders.output)
+        return str(folders_of_run().output)
 
     @classmethod
     def VALIDATE_INPUTS(cls, filename_prefix: str | None = None) -> bool | str:
         """Whether the prefix stays inside the output folder."""
         try:
             if filename_prefix is not None:
-                files.check_prefix(cls.folders.output, filename_prefix)
+                files.check_prefix(folders_of_run().output, filename_prefix)
         except UnclipError as error:
             return str(error)
         return True
@@ -152,11 +148,11 @@ class SaveImage:
         Raises:
             UnclipError: the prefix leads outside of the folder, or the folder is not writable.
         """
-        root = self.folders.of_type(self.KIND)
+        root = folders_of_run().of_type(self.KIND)
         files.check_prefix(root, filename_prefix)
         height, width = images.shape[1:3]
         prefix = files.split_prefix(filename_prefix, width, height)
-        folder = files.inside(root, prefix.subfolder)
+        folder = (root / prefix.subfolder).resolve()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             number = files.next_number(folder, prefix.stem)
@@ -190,7 +186,7 @@ class SaveImage:
             name = f"{stem}_{number:05}_.png"
             number += 1
             try:
-                files.write_new(folder / name, save)
+                write_atomically(folder / name, save, overwrite=False)
             except FileExistsError:
                 continue
             return name, number
@@ -251,20 +247,21 @@ class ImageCompare(PreviewImage):
         return {"ui": written}
 
 
-def host_classes(folders: Folders) -> dict[str, type[Any]]:
-    """The node classes of this host, reading and writing in the given folders only."""
-    bound = {
-        cls.__name__: type(cls.__name__, (cls,), {"folders": folders})
-        for cls in (LoadImage, LoadImageMask, SaveImage, PreviewImage, ImageCompare)
-    }
-    return {
-        **bound,
-        **primitives.CLASSES,
-        **pictures.CLASSES,
-        "ImagePadForOutpaint": ImagePadForOutpaint,
-    }
-
-
+CLASSES: dict[str, type[Any]] = {
+    **{
+        cls.__name__: cls
+        for cls in (
+            LoadImage,
+            LoadImageMask,
+            SaveImage,
+            PreviewImage,
+            ImageCompare,
+            ImagePadForOutpaint,
+        )
+    },
+    **primitives.CLASSES,
+    **pictures.CLASSES,
+}
 DISPLAY_NAMES = {
     "LoadImage": "Load Image",
     "LoadImageMask": "Load Image (as Mask)",

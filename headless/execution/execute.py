@@ -18,13 +18,13 @@ from ...pipelines.errors import Cancelled
 from ..nodeclass import Declaration, Declarations, NodeClasses
 from .cache import Cache
 from .call import Calls, Values
-from .gather import gather, hidden_values
+from .gather import asked_for, gather, hidden_values
 from .graph import DynamicPrompt
 from .keys import ResultKeys
 from .lifetimes import Lifetimes
 from .outcome import OnEvent, Reporter, RunResult
 from .prompt import Node, Prompt, links
-from .returns import Returned, join, read
+from .returns import Returned, join
 from .schedule import Schedule
 from .tasks import Task, Tasks
 
@@ -34,10 +34,6 @@ INTERRUPT_SECONDS = 0.1
 
 class DependencyCycleError(Exception):
     """The nodes that are left wait for one another."""
-
-
-class NodeInputError(Exception):
-    """A node asked for an input that it does not have."""
 
 
 def execute(
@@ -61,8 +57,8 @@ def execute(
         outputs: ids of the output nodes to run; default every node that is an output.
         cache: what earlier runs left; without it the run starts afresh.
         on_event: called with ComfyUI's event names and their data, as they happen.
-        interrupt: set it from anywhere to stop before the next call of a node; cleared at
-            the start. Progress callbacks may stop sooner by raising ``Cancelled``.
+        interrupt: set it from anywhere to stop before the next call of a node. Progress
+            callbacks may stop sooner by raising ``Cancelled``.
         prompt_id: the name of the run in its events; default a new UUID.
         keep_values: put the outputs of nodes into the result, too.
 
@@ -93,7 +89,7 @@ class _Attempt:
 
     arguments: dict[str, Values] = field(default_factory=dict)
     returns: list[Any] = field(default_factory=list)
-    read: list[Returned] | None = None
+    returned: list[Returned] | None = None
 
     def unfinished(self) -> list[Task]:
         """The calls that are still running."""
@@ -136,7 +132,6 @@ class _Run:
         self.attempts: dict[str, _Attempt] = {}
 
     def run(self, outputs: Sequence[str] | None) -> None:
-        self.interrupt.clear()
         self.reporter.event("execution_start")
         keys = self.keys.add(self.prompt)
         classes = {id: d.cls for id, n in self.prompt.items() if (d := self._declared(n))}
@@ -216,14 +211,14 @@ class _Run:
                 return
             if not attempt.can_go_on():
                 return  # the schedule holds it until _wait hands it back
-        if attempt.read is None:
+        if attempt.returned is None:
             returns = [self.tasks.result(one) for one in attempt.returns]
-            attempt.read = [read(one, declaration) for one in returns]
-            if any(one.graph is not None for one in attempt.read):
-                sources = self._expand(node_id, attempt.read)
+            attempt.returned = [Returned.of(one, declaration) for one in returns]
+            if any(one.graph is not None for one in attempt.returned):
+                sources = self._expand(node_id, attempt.returned)
                 self.schedule.wait_for(node_id, sources)
                 return
-        result = join(attempt.read, declaration, self._values)
+        result = join(attempt.returned, declaration, self._values)
         del self.attempts[node_id]
         self.cache.put(self.keys[node_id], result)
         self.result.executed.append(node_id)
@@ -244,7 +239,7 @@ class _Run:
             answers = calls.answers(
                 instance.check_lazy_status, attempt.arguments, declaration.takes_lists
             )
-            wanted = _asked_for(answers, node, attempt.arguments, missing)
+            wanted = asked_for(answers, node, attempt.arguments, missing)
             if wanted:
                 return wanted
         calls.on_blocked = lambda blocker: self.reporter.blocked(node_id, blocker)
@@ -331,21 +326,3 @@ class _Run:
     def _check_interrupt(self) -> None:
         if self.interrupt.is_set():
             raise Cancelled
-
-
-def _asked_for(
-    answers: list[Any], node: Node, arguments: Mapping[str, Values], missing: set[str]
-) -> set[str]:
-    """The sources behind the lazy inputs that a node's ``check_lazy_status`` asks for."""
-    names = {
-        name
-        for answer in answers
-        if isinstance(answer, (list, tuple, set))
-        for name in answer
-        if isinstance(name, str)
-    }
-    inputs = node["inputs"]
-    for name in sorted(names - set(arguments)):
-        if name not in inputs:
-            raise NodeInputError(f"the node asks for an input {name!r} that it does not have")
-    return {inputs[name][0] for name in names & missing}

@@ -1,4 +1,4 @@
-"""Collecting a node's arguments: constants, linked values and hidden inputs."""
+"""Collecting a node's arguments: constants, linked values, hidden and lazy inputs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from .prompt import Node, constant, is_link
 
 ValueOf = Callable[[str, int], "Values | None"]
 """Looks up (source id, output number); None while the source has not run."""
+
+
+class NodeInputError(Exception):
+    """A node asked for an input that it does not have."""
 
 
 def hidden_values(
@@ -47,3 +51,25 @@ def gather(
         if isinstance(kind, str) and kind in hidden:
             arguments[name] = [hidden[kind]]
     return arguments, missing
+
+
+def asked_for(
+    answers: list[Any], node: Node, arguments: Mapping[str, Values], missing: set[str]
+) -> set[str]:
+    """The sources behind the lazy inputs that a node's ``check_lazy_status`` asks for.
+
+    Raises:
+        NodeInputError: it asks for an input that the node does not have.
+    """
+    names = {
+        name
+        for answer in answers
+        if isinstance(answer, (list, tuple, set))
+        for name in answer
+        if isinstance(name, str)
+    }
+    inputs = node["inputs"]
+    for name in sorted(names - set(arguments)):
+        if name not in inputs:
+            raise NodeInputError(f"the node asks for an input {name!r} that it does not have")
+    return {inputs[name][0] for name in names & missing}

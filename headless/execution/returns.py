@@ -34,33 +34,33 @@ class Returned:
     ui: dict[str, Any] | None = None
     graph: Prompt | None = None
 
+    @classmethod
+    def of(cls, returned: Any, declaration: Declaration) -> Returned:
+        """Understand what a call returned.
+
+        Raises:
+            TypeError: it is nothing that a node may return.
+        """
+        ui = graph = None
+        if isinstance(returned, dict):
+            ui = returned.get("ui")
+            graph = returned.get("expand")
+            if "result" not in returned:
+                if graph is not None:
+                    raise TypeError("the node returned a graph ('expand') but no 'result'")
+                return cls(None, ui)
+            returned = returned["result"]
+        if is_blocker(returned):
+            returned = (returned,) * len(declaration.outputs)
+        if not isinstance(returned, (tuple, list)):
+            raise TypeError(f"the node returned {type(returned).__name__} instead of a tuple")
+        return cls(returned, ui, graph)
+
     def links(self) -> Iterator[tuple[str, int]]:
         """The outputs of other nodes that the call's own outputs are."""
         for value in self.outputs or () if self.graph is not None else ():
             if is_link(value):
                 yield value[0], int(value[1])
-
-
-def read(returned: Any, declaration: Declaration) -> Returned:
-    """Understand what a call returned.
-
-    Raises:
-        TypeError: it is nothing that a node may return.
-    """
-    ui = graph = None
-    if isinstance(returned, dict):
-        ui = returned.get("ui")
-        graph = returned.get("expand")
-        if "result" not in returned:
-            if graph is not None:
-                raise TypeError("the node returned a graph ('expand') but no 'result'")
-            return Returned(None, ui)
-        returned = returned["result"]
-    if is_blocker(returned):
-        returned = (returned,) * len(declaration.outputs)
-    if not isinstance(returned, (tuple, list)):
-        raise TypeError(f"the node returned {type(returned).__name__} instead of a tuple")
-    return Returned(returned, ui, graph)
 
 
 def join(

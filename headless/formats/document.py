@@ -30,7 +30,7 @@ class Document:
     data: dict[str, Any]
 
 
-def read(path: Path) -> Document:
+def read_workflow(path: Path) -> Document:
     """Read a workflow file.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 from ..execution.prompt import Prompt
 from ..nodeclass import Declarations, NodeClasses
 from .group_nodes import group_nodes
-from .resolve import BYPASSED, MUTED, VIRTUAL, Graph, Value
+from .links import BYPASSED, MUTED, VIRTUAL, Graph, Value
 from .subgraphs import Placed, definitions, unfold
 from .substitution import FILENAME_PREFIX_CLASSES, resolve_prefix
 from .widgets import constant, named_values

@@ -12,32 +12,33 @@ from pathlib import Path
 from typing import Any
 
 from ...pipelines.errors import UnclipError
-from ..command.console import Console
-from ..command.options import (
+from ..batch.bucket import Bucket, is_url
+from ..batch.comfyui import ComfyUIEngine
+from ..batch.comfyui_client import Client, node_classes
+from ..batch.drive import Tally, drive
+from ..batch.engine import BatchStopped, Engine
+from ..batch.folder import Folder
+from ..batch.local import LocalEngine
+from ..batch.plan import Plan, make_plan
+from ..batch.ray_engine import RayEngine, Worker
+from ..batch.sharing import RowCache
+from ..batch.store import MANIFEST, Store, pending
+from ..batch.table import Row, Table, read_table
+from ..console import Console
+from ..nodeclass import Declarations
+from ..overrides import Overrides
+from ..runner import InvalidWorkflow, Runner, make_job, open_workflow
+from .options import (
     CANCELLED,
     DONE,
     EXIT_CODES,
     FAILED,
     PARTLY,
     check_folders,
+    positive,
     route_warnings,
     runner_from,
 )
-from ..nodeclass import Declarations
-from ..overrides import Overrides
-from ..runner import InvalidWorkflow, Runner, open_workflow, prepare
-from .bucket import Bucket, is_url
-from .comfyui import ComfyUIEngine
-from .comfyui_client import Client, node_classes
-from .drive import Tally, drive
-from .engine import BatchStopped, Engine
-from .folder import Folder
-from .local import LocalEngine
-from .plan import Plan, make_plan
-from .ray_engine import RayEngine, Worker
-from .sharing import RowCache
-from .store import MANIFEST, Store, pending
-from .table import Row, Table, read_table
 
 RESUME = "run the same command again to go on"
 
@@ -74,6 +75,12 @@ def add_batch(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
     batch.add_argument(
         "--retry-failed", action="store_true", help="when resuming, also run failed rows again"
     )
+    _add_engine_options(batch)
+    batch.set_defaults(command=_batch)
+
+
+def _add_engine_options(batch: argparse.ArgumentParser) -> None:
+    """What draws the rows."""
     batch.add_argument(
         "--engine",
         choices=("local", "comfyui", "ray"),
@@ -94,7 +101,7 @@ def add_batch(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
     batch.add_argument(
         "--workers",
         metavar="N",
-        type=_positive,
+        type=positive,
         help="workers of --engine ray (default: as many as the cluster's GPUs hold, else one)",
     )
     batch.add_argument(
@@ -103,7 +110,6 @@ def add_batch(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         type=_share,
         help="GPUs of each, for instance 0.5 (default: 1 if the cluster has any)",
     )
-    batch.set_defaults(command=_batch)
 
 
 def _batch(arguments: argparse.Namespace, console: Console) -> int:
@@ -144,7 +150,7 @@ def _comfyui(
     client = Client(arguments.server)
     classes, titles = node_classes(client.object_info())
     overrides = Overrides(assignments=arguments.set)
-    job = prepare(source, classes, titles, overrides, random.Random(0))
+    job = make_job(source, classes, titles, overrides, random.Random(0))
     plan = make_plan(table, job, Declarations(classes))
     return plan, ComfyUIEngine(client, plan, _inputs(arguments))
 
@@ -173,14 +179,6 @@ def _ray(
     ending.callback(engine.stop)
     engine.start()
     return plan, engine
-
-
-def _positive(text: str) -> int:
-    """A whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 def _share(text: str) -> float:

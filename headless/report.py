@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from ...pipelines.errors import UnclipError
-from ..execution.outcome import RunResult
-from ..execution.prompt import Prompt, describe
-from ..execution.validate import Validation
+import errno
+
+from ..pipelines.errors import OutOfMemoryError, UnclipError
+from .execution.outcome import RunResult
+from .execution.prompt import Prompt, describe
+from .execution.validate import Validation
+
+STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 def refusal(name: str, validation: Validation) -> str:
@@ -36,3 +40,21 @@ def failure(prompt: Prompt, result: RunResult) -> str:
     if isinstance(result.exception, MemoryError) or kind == "OutOfMemoryError":
         text += "\nThere is not enough memory: make fewer or smaller pictures, or use --dtype."
     return text
+
+
+def storage_failed(error: BaseException | None) -> bool:
+    """Whether a full or broken disk is behind an error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+            return True
+        error = error.__cause__
+    return False
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a run ended because its input is refused, and not because the machine failed."""
+    return (
+        isinstance(error, UnclipError)
+        and not isinstance(error, OutOfMemoryError)
+        and not storage_failed(error)
+    )
