@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from unclip_graph.headless.core_nodes.files import host_classes
+from unclip_graph.headless.core_nodes.files import CLASSES
 from unclip_graph.headless.folders import Folders
+from unclip_graph.headless.host import HeadlessHost
+from unclip_graph.nodes import host
 from unclip_graph.pipelines.encode.pixels import clip_pixels
 from unclip_graph.pipelines.errors import UnclipError
 from unclip_graph.pipelines.images import (
@@ -97,8 +99,8 @@ def save(tmp_path, name):
 @pytest.mark.parametrize("name", ["turned.jpg", "clear.png", "sixteen.png", "moving.gif"])
 def test_a_file_is_what_load_image_makes_of_it(tmp_path, name):
     path = save(tmp_path, name)
-    nodes = host_classes(Folders(inputs=(tmp_path,), output=tmp_path / "out"))
-    loaded, _ = nodes["LoadImage"]().load_image(name)
+    with host.using(HeadlessHost(folders=Folders(inputs=(tmp_path,)))):
+        loaded, _ = CLASSES["LoadImage"]().load_image(name)
     assert read_batch(path).equal(loaded)
     assert read_batch(Image.open(path)).equal(loaded[:1])
 
@@ -127,8 +129,8 @@ def test_a_number_becomes_the_nearest_level():
 
 def test_a_saved_picture_has_the_pixels_of_the_one_in_python(tmp_path):
     images = torch.rand(2, 5, 4, 3, generator=torch.Generator().manual_seed(0))
-    nodes = host_classes(Folders(inputs=(tmp_path,), output=tmp_path))
-    nodes["SaveImage"]().save_images(images, "a")
+    with host.using(HeadlessHost(folders=Folders(output=tmp_path))):
+        CLASSES["SaveImage"]().save_images(images, "a")
     for number, expected in enumerate(to_pil(images), 1):
         assert Image.open(tmp_path / f"a_0000{number}_.png").tobytes() == expected.tobytes()
 
