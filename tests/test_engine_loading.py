@@ -1,8 +1,10 @@
 """Finding and opening model folders, and what is refused."""
 
+import gc
 import importlib.util
 import json
 import shutil
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -36,7 +38,34 @@ def test_names_that_lead_elsewhere_are_refused(tiny_model, name):
 
 
 def test_same_folder_shares_its_weights(tiny_model):
-    assert load_model(tiny_model) is load_model(str(tiny_model))
+    one, other = load_model(tiny_model), load_model(str(tiny_model))
+    assert one.decoder._unet.network is other.decoder._unet.network
+    half = load_model(tiny_model, Options(dtype="bfloat16"))
+    assert half.decoder._unet.network is not one.decoder._unet.network
+
+
+def test_weights_that_nobody_holds_leave_memory_at_once(tiny_model):
+    gc.collect()
+    gc.disable()
+    try:
+        stages = load_model(tiny_model, Options("cpu"))
+        embeds = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+        stages.decoder.decode(*embeds, steps=2)
+        stages.image_encoder.encode(torch.zeros(1, 8, 8, 3))
+        parts = {
+            "unet": stages.decoder._unet,
+            "prior": stages.prior._transformer,
+            "text": stages.text_encoder._tower,
+            "vision": stages.image_encoder._tower,
+        }
+        alive = {
+            name: weakref.ref(next(part.network.module.parameters()))
+            for name, part in parts.items()
+        }
+        del stages, parts
+        assert [name for name, weight in alive.items() if weight() is not None] == []
+    finally:
+        gc.enable()
 
 
 def test_decoder_folder_finds_the_prior_beside_it(tiny_pair):

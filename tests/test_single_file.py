@@ -8,7 +8,7 @@ import pytest
 import torch
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS
 from unclip_graph.pipelines.errors import ModelError
-from unclip_graph.pipelines.models import single_file
+from unclip_graph.pipelines.models import checkpoints, single_file
 from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import find_models, load_model, resolve
 
@@ -225,6 +225,28 @@ def test_a_plain_checkpoint_is_refused_and_not_listed(stable, tmp_path):
     assert find_models([tmp_path]) == []
     with pytest.raises(ModelError, match="Stable Diffusion checkpoint that sees no image"):
         load_model(resolve("broken.safetensors", [tmp_path]), CPU)
+
+
+def test_listing_opens_a_file_once_for_all_and_again_when_it_changed(stable, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNCLIP_CACHE", str(tmp_path / "cache"))
+    models = tmp_path / "models"
+    models.mkdir()
+    shutil.copy(stable / "sd21-unclip-tiny.safetensors", models / "a.safetensors")
+    original_layout.save({"x": torch.zeros(3)}, models / "b.safetensors")
+    opened = []
+
+    def open_checkpoint(file, options):
+        opened.append(file.name)
+        return single_file.open_checkpoint(file, options)
+
+    monkeypatch.setattr(checkpoints, "open_checkpoint", open_checkpoint)
+    assert find_models([models]) == find_models([models]) == ["a.safetensors"]
+    assert opened == ["a.safetensors", "b.safetensors"]
+    shutil.copy(stable / "sd21-unclip-tiny.safetensors", models / "b.safetensors")
+    assert find_models([models]) == ["a.safetensors", "b.safetensors"]
+    assert opened[2:] == ["b.safetensors"]
+    (tmp_path / "cache" / "checkpoints.json").write_text("{")
+    assert find_models([models]) == ["a.safetensors", "b.safetensors"]
 
 
 def test_a_file_of_something_else_is_refused(stable, tmp_path):

@@ -10,6 +10,7 @@ import copy
 import hashlib
 import json
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,6 +83,11 @@ class Options:
     memory: Memory = MEMORY
 
 
+# Networks in use, by what was loaded and how. Weak: weights that nobody holds leave memory.
+_NETWORKS: weakref.WeakValueDictionary[tuple[str, Options], Network] = weakref.WeakValueDictionary()
+_LOADING = threading.RLock()
+
+
 class Component:
     """One network in a folder: its class, its configuration and, once used, its weights."""
 
@@ -95,14 +101,19 @@ class Component:
         self._expected = expected
         self.adapters: Adapters = ()
         self._lock = threading.Lock()
-        # Whose weights these are; see adapted().
-        self._original = self
+        # Whose weights these are, if not its own; see adapted().
+        self._adapts: Component | None = None
 
     def adapted(self, changes: Mapping[str, LowRank]) -> Component:
         """This component with more low-rank changes (see :mod:`.lora`), on the same weights."""
         other = copy.copy(self)
         other.adapters = (*self.adapters, changes)
+        other._adapts = self._original
         return other
+
+    @property
+    def _original(self) -> Component:
+        return self._adapts or self
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -182,16 +193,32 @@ class Component:
 
     @cached_property
     def _network(self) -> Network:
+        """The network, which components of the same weights and options share."""
+        key = self.identity, self.options
+        with _LOADING:
+            network = _NETWORKS.get(key)
+            if network is None:
+                network = _NETWORKS[key] = self._loaded_network()
+        return network
+
+    def _loaded_network(self) -> Network:
         module = self._load()
         if self.options.dtype == "float8" and not hasattr(module, "decode"):
             # Autoencoders are small, and their errors are what a person sees.
             from .float8 import store_in_float8
 
             store_in_float8(module)
-        from .out_of_memory import row_by_row
+        from .out_of_memory import run_in_parts_if_full
 
-        module.forward = row_by_row(module.forward, self.make_room)
-        return Network(module, self.device, self.options.device)
+        network = Network(module, self.device, self.options.device)
+        memory, this = self.options.memory, weakref.ref(network)
+
+        def make_room() -> None:
+            if (held := this()) is not None:
+                memory.bring(held, alone=True)
+
+        run_in_parts_if_full(module, make_room)
+        return network
 
     def check(self) -> None:
         """Refuse missing files or weights that do not fit, from configuration and headers alone.

@@ -103,7 +103,7 @@ def open_model(
         _fetch(repository, commit, _variant(weights, half), progress)
 
     folder = HubFolder(index.parent, read_json(index), options, fetch)
-    return open_stages(folder, commit)
+    return open_stages(folder)
 
 
 @dataclass(frozen=True)
@@ -287,4 +287,4 @@ def _cached(repository: str, revision: str, options: Options, reason: str) -> St
         if not any((folder / role).glob(f"*{_WEIGHTS}")):
             raise refuse(f"The {role} of {repository}")
 
-    return open_stages(HubFolder(folder, read_json(Path(index)), options, fetch), "offline")
+    return open_stages(HubFolder(folder, read_json(Path(index)), options, fetch))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 
 from ..errors import ModelError
 from ..families import family_of, is_supported
 from ..stages import StageModels
+from .checkpoints import checkpoints
 from .component import Options
 from .folder import ModelFolder
 from .single_file import open_checkpoint
@@ -31,7 +31,8 @@ def find_models(roots: Iterable[Path]) -> list[str]:
     Relative names keep a saved workflow valid on another machine. The first root that
     has a name wins.
     """
-    names: dict[str, None] = {}
+    found: list[tuple[Path, Path]] = []
+    models: set[Path] = set()
     for root in roots:
         for folder, subfolders, files in os.walk(root, followlinks=True):
             here = Path(folder)
@@ -40,12 +41,13 @@ def find_models(roots: Iterable[Path]) -> list[str]:
             if INDEX in files:
                 subfolders.clear()
                 if depth and _supported(here):
-                    names[here.relative_to(root).as_posix()] = None
+                    models.add(here)
+                    found.append((root, here))
                 continue
-            for path in (here / name for name in sorted(files) if name.endswith(SINGLE_FILE)):
-                if _is_checkpoint(path, fingerprint(path)):
-                    names[path.relative_to(root).as_posix()] = None
-    return list(names)
+            found += [(root, here / name) for name in sorted(files) if name.endswith(SINGLE_FILE)]
+    models |= checkpoints(path for _, path in found if path not in models)
+    names = [path.relative_to(root).as_posix() for root, path in found if path in models]
+    return list(dict.fromkeys(names))
 
 
 def _supported(folder: Path) -> bool:
@@ -53,15 +55,6 @@ def _supported(folder: Path) -> bool:
         return is_supported(read_json(folder / INDEX))
     except ModelError:
         return False
-
-
-@lru_cache(maxsize=4096)
-def _is_checkpoint(file: Path, stamp: str) -> bool:
-    try:
-        open_checkpoint(file, DEFAULT_OPTIONS)
-    except ModelError:
-        return False
-    return True
 
 
 def resolve(name: str, roots: Iterable[Path]) -> Path:
@@ -120,8 +113,8 @@ def resolve_weights(name: str, roots: Iterable[Path]) -> Path:
 def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageModels:
     """Open a model; reads JSON and headers only, weights load when a stage first runs.
 
-    The same model with the same settings gives the same objects within a process, so
-    that two loaders share one copy of the weights.
+    Models opened from the same files with the same options share one copy of the weights, which
+    leaves memory with the last that holds it.
 
     Args:
         path: a folder with ``model_index.json``, or a single-file checkpoint.
@@ -137,13 +130,12 @@ def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageMod
             "Choose a folder in the diffusers layout, or a single-file checkpoint."
         )
     if found.is_file():
-        return open_stages(open_checkpoint(found, options), fingerprint(found))
-    return open_stages(ModelFolder(found, read_json(found / INDEX), options), fingerprint(found))
+        return open_stages(open_checkpoint(found, options))
+    return open_stages(ModelFolder(found, read_json(found / INDEX), options))
 
 
-@lru_cache(maxsize=8)
-def open_stages(model: ModelFolder, stamp: str) -> StageModels:
-    """A model's stages; the same objects for the same model, settings and ``stamp``."""
+def open_stages(model: ModelFolder) -> StageModels:
+    """A model's stages, as its family opens it."""
     return family_of(model.index)(model)
 
 

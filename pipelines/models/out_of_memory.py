@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -55,6 +56,13 @@ def _release(make_room: Callable[[], None]) -> None:
     make_room()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def run_in_parts_if_full(module: torch.nn.Module, make_room: Callable[[], None]) -> None:
+    """Make a network run a batch row by row where it does not fit; see :func:`row_by_row`."""
+    # Weak, so that a network nobody holds leaves memory at once, not with the next collection.
+    plain, this = type(module).forward, weakref.ref(module)
+    module.forward = row_by_row(lambda *a, **k: plain(this(), *a, **k), make_room)
 
 
 def row_by_row(forward: Callable[..., Any], make_room: Callable[[], None]) -> Callable[..., Any]:
