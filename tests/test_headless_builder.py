@@ -1,7 +1,10 @@
 """The builder: methods, connections by type, defaults, and the editor's format."""
 
+import inspect
+
 import pytest
 from unclip_graph import Graph
+from unclip_graph.headless.graph import stub
 from unclip_graph.headless.graph.graph import BuildError
 from unclip_graph.headless.runner import Runner
 
@@ -53,6 +56,50 @@ def test_a_method_for_every_node(graph):
     assert methods <= set(dir(graph))
     assert "prior" in graph.prior.__name__
     assert graph.prior.__doc__
+
+
+def test_a_method_says_what_it_takes(graph):
+    signature = inspect.signature(graph.prior)
+    assert list(signature.parameters) == [
+        *("text_embed", "seed", "steps", "guidance_scale", "scheduler", "candidates"),
+        *("negative_text_embed", "prior", "title"),
+    ]
+    seed, scheduler = (signature.parameters[name] for name in ("seed", "scheduler"))
+    assert (seed.annotation, seed.default) == (int, 0)
+    assert "ddim" in scheduler.annotation.__args__ and scheduler.default == "default"
+    assert "text_embed: What the picture should show." in graph.prior.__doc__
+    assert "negative_image_embed: What the decoder" in graph.prior.__doc__
+
+
+@pytest.mark.parametrize("name", Runner().node_classes)
+def test_a_call_as_the_signature_says_is_what_the_node_gets(graph, name):
+    """Required outputs and the first widgets by position."""
+    method = getattr(graph, stub.method_name(name))
+    outputs = {
+        output.type: output
+        for source in (graph.loader(), *map(graph.add, ("LoadImage", "PrimitiveInt")))
+        for output in source.outputs
+    }
+    text = graph.text_encode(text_encoder=outputs["UNCLIP_TEXT_ENCODER"])
+    z = graph.prior(text, prior=outputs["UNCLIP_PRIOR"])
+    outputs |= {"UNCLIP_TEXT_EMBED": text.text_embed, "UNCLIP_IMAGE_EMBED": z.image_embed}
+    outputs |= {"*": z.image_embed, "CLIP_VISION_OUTPUT": graph.to_clip_vision(z).outputs[0]}
+    sent, models = {}, {}
+    for parameter in inspect.signature(method).parameters.values():
+        wire = getattr(parameter.annotation, "type", None)
+        if wire is None or parameter.kind is parameter.KEYWORD_ONLY:
+            models |= {parameter.name: outputs[wire]} if wire in outputs else {}
+            if wire is None and parameter.name != "title":
+                sent[parameter.name] = parameter.default
+        elif parameter.default is parameter.empty:
+            sent[parameter.name] = outputs[wire]
+    node = method(*sent.values(), **models)
+    assert {**node.values, **node.links} == {**node.values, **sent, **models}
+
+
+def test_editors_know_the_methods_as_they_are():
+    """Mend it with: python -m unclip_graph.headless.graph.stub"""
+    assert stub.PATH.read_text("utf-8") == stub.text()
 
 
 def test_two_models_need_a_word(graph):

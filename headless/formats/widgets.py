@@ -64,7 +64,7 @@ def named_values(
         elif widget.position < len(values):
             value = values[widget.position]
         else:
-            value = _default(widget.input)
+            value = default(widget.input)
         named[name] = constant(widget.input, value, rng)
     return named
 
@@ -87,7 +87,7 @@ def with_value(declaration: Declaration, saved: Any, name: str, value: Any) -> A
     for widget in places.values():
         missing = widget.position - len(values)
         if widget.position <= places[name].position and missing >= 0:
-            values += ["fixed"] * missing + [_default(widget.input)]
+            values += ["fixed"] * missing + [default(widget.input)]
     values[places[name].position] = value
     return values
 
@@ -117,7 +117,8 @@ def _without_dummies(declaration: Declaration, values: Sequence[Any]) -> Sequenc
     return values
 
 
-def _default(declared: Input) -> Any:
+def default(declared: Input) -> Any:
+    """What a widget holds at first."""
     if "default" in declared.options:
         return declared.options["default"]
     if declared.choices:

@@ -9,76 +9,29 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...pipelines.errors import UnclipError
 from ..execution.checks import types_match
 from ..execution.prompt import Prompt
 from ..folders import write_over
 from ..formats.widgets import is_widget, named_values
-from ..nodeclass import Declaration, Declarations, Input
+from ..nodeclass import Declarations, Input
 from .layout import to_editor
-
-LOADER = "UnCLIPLoader"
-
-
-class BuildError(UnclipError):
-    """A node of a graph is called with something that it does not take."""
+from .methods import LOADER, NodeMethods
+from .node import BuildError, Node, Output, listed
 
 
-@dataclass(frozen=True)
-class Output:
-    """One output of a node in a graph: what connections are made from."""
-
-    node: Node
-    slot: int
-    name: str
-    type: Any
-
-
-@dataclass(eq=False)
-class Node:
-    """A node in a graph.
-
-    Where a connection is wanted it stands for its first output that fits; others are its
-    attributes: ``graph.prior(z).negative_image_embed``.
-    """
-
-    id: str
-    title: str
-    declaration: Declaration
-    values: dict[str, Any] = field(default_factory=dict)
-    links: dict[str, Output] = field(default_factory=dict)
-
-    @property
-    def outputs(self) -> list[Output]:
-        """The outputs, in order."""
-        types = self.declaration.outputs
-        names = getattr(self.declaration.cls, "RETURN_NAMES", None) or map(str.lower, types)
-        return [Output(self, n, *pair) for n, pair in enumerate(zip(names, types, strict=True))]
-
-    def __getattr__(self, name: str) -> Output:
-        for output in self.outputs if not name.startswith("__") else ():
-            if output.name == name:
-                return output
-        raise AttributeError(f"{self.title} has no output {name!r}; {_listed(self.outputs)}")
-
-    def __iter__(self) -> Iterator[Output]:
-        return iter(self.outputs)
-
-
-class Graph:
+class Graph(NodeMethods):
     """A workflow under construction.
 
     Its methods are the node classes in snake_case, ``UnCLIP`` left off: ``text_encode``,
-    ``prior``, ``save_image``; ``dir(graph)`` lists them. A call takes outputs or nodes, which
-    find the first free input of their type, then values for the widgets in their order, and
-    either by name; ``title`` names the node. A model that is not given comes from the graph's
-    loader, which is added when it is first needed.
+    ``prior``, ``save_image``; ``dir(graph)`` lists them, ``help(graph.prior)`` says what one
+    takes. Outputs or nodes find the first free input of their type, wherever they stand in a
+    call, values the widgets in their order, and either can be named; ``title`` names the node.
+    A model that is not given comes from the graph's loader, which is added when it is first
+    needed.
 
     Args:
         node_classes: the classes that can be used; default those that ``unclip run`` knows.
@@ -96,24 +49,8 @@ class Graph:
             runner = Runner()
             node_classes, display_names = runner.node_classes, runner.display_names
         self.nodes: list[Node] = []
-        self._classes = {_method(name): name for name in node_classes}
-        self._declarations = Declarations(node_classes)
         self._display_names = display_names or {}
-
-    def __getattr__(self, name: str) -> Callable[..., Node]:
-        if name not in self.__dict__.get("_classes", {}):
-            raise AttributeError(f"there is no node {name!r}; dir(graph) lists them")
-        class_type = self._classes[name]
-
-        def add(*arguments: Any, title: str | None = None, **named: Any) -> Node:
-            return self.add(class_type, *arguments, title=title, **named)
-
-        add.__name__ = name
-        add.__doc__ = getattr(self._declarations.node_classes[class_type], "DESCRIPTION", None)
-        return add
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._classes]
+        super().__init__(Declarations(node_classes))
 
     def add(
         self, class_type: str, /, *arguments: Any, title: str | None = None, **named: Any
@@ -130,7 +67,7 @@ class Graph:
         for name, value in named.items():
             if name not in declaration.inputs:
                 raise BuildError(
-                    f"{node.title} has no input {name!r}; {_listed(declaration.inputs.values())}"
+                    f"{node.title} has no input {name!r}; {listed(declaration.inputs.values())}"
                 )
             self._set(node, declaration.inputs[name], value)
         for value in arguments:
@@ -230,19 +167,4 @@ def _free_input(node: Node, value: Any) -> Input:
                 return entry
     what = "output" if isinstance(value, (Node, Output)) else "value"
     shown = value.title if isinstance(value, Node) else getattr(value, "name", repr(value))
-    raise BuildError(f"{node.title} has no free input for the {what} {shown}; {_listed(entries)}")
-
-
-def _listed(things: Any) -> str:
-    return "it has: " + (", ".join(f"{t.name} ({_type(t.type)})" for t in things) or "none") + "."
-
-
-def _type(kind: Any) -> str:
-    return kind if isinstance(kind, str) else "choice"
-
-
-def _method(class_type: str) -> str:
-    """``UnCLIPTextEncode`` as ``text_encode``."""
-    name = class_type.removeprefix("UnCLIP")
-    borders = r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]{2,}[a-z])|(?<=[A-Z])(?=[A-Z][a-z])"
-    return re.sub(borders, "_", name).lower()
+    raise BuildError(f"{node.title} has no free input for the {what} {shown}; {listed(entries)}")

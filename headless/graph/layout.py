@@ -11,7 +11,7 @@ from ..nodeclass import Declaration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .graph import Node
+    from .node import Node
 
 TITLE, ROW, TEXT, PICTURE = 40, 24, 110, 260
 """Heights: of a title bar with its margin, a socket or widget, a text field, a picture."""
