@@ -52,16 +52,14 @@ def documentation(declaration: Declaration) -> str:
 
 
 def _parameter(entry: Input, models: frozenset[Any]) -> inspect.Parameter:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = entry.type_name in models
+    kind = inspect.Parameter.KEYWORD_ONLY if given else inspect.Parameter.POSITIONAL_OR_KEYWORD
     if is_widget(entry):
         hint: Any = PLAIN.get(entry.type_name, str)
         if entry.choices:
             hint = Literal[tuple(entry.choices)]
         return inspect.Parameter(entry.name, kind, default=default(entry), annotation=hint)
-    if entry.type in models:
-        kind = inspect.Parameter.KEYWORD_ONLY
-    free = not entry.required or entry.type in models
-    value = None if free else inspect.Parameter.empty
+    value = inspect.Parameter.empty if entry.required and not given else None
     return inspect.Parameter(entry.name, kind, default=value, annotation=Wire(entry.type_name))
 
 
