@@ -202,7 +202,7 @@ class Runner:
                 {"extra_pnginfo": {"workflow": job.workflow}} if job.workflow is not None else {},
                 outputs=validation.outputs,
                 cache=self._cache,
-                on_event=_announced(host, on_event),
+                on_event=_announced(job, host, on_event),
                 interrupt=host.interrupt,
                 keep_values=keep_values,
             )
@@ -222,16 +222,19 @@ def _turn(stop: threading.Event) -> Iterator[None]:
         _ongoing.release()
 
 
-def _announced(host: HeadlessHost, on_event: OnEvent | None) -> OnEvent:
+def _announced(job: Job, host: HeadlessHost, on_event: OnEvent | None) -> OnEvent:
     """Passes what the executor reports on to the run's console, then to ``on_event``.
 
-    The console hears of "cached" (nodes whose results are known), "node" (one starts) and
-    "output" (files written, text shown); a node that is blocked with a message is a warning.
+    The console hears of "started" (but for the rows of a batch), "cached" (nodes whose results
+    are known), "node" (one starts) and "output" (files written, text shown); a node that is
+    blocked with a message is a warning.
     """
     console = host.console
 
     def announce(name: str, data: dict[str, Any]) -> None:
-        if name == "execution_cached" and data["nodes"]:
+        if name == "execution_start" and console.row is None:
+            console.event("started", workflow=job.name, nodes=len(job.prompt))
+        elif name == "execution_cached" and data["nodes"]:
             console.event("cached", nodes=data["nodes"])
         elif name == "executing":
             node_id = data["node"]

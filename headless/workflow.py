@@ -211,7 +211,6 @@ class Workflow:
     def _run(self, console: Console, stop: threading.Event | None = None) -> Result:
         """Run it; ``stop`` ends this run, and no other that waits for its turn."""
         job = self._runner.prepare(self._document, self.overrides)
-        console.event("started", workflow=job.name, nodes=len(job.prompt))
         outcome = self._runner.run_job(job, console=console, stop=stop, keep_values=True)
         result = outcome.result
         if result.status == "interrupted":

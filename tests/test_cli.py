@@ -310,9 +310,9 @@ def test_json_reports_what_is_refused(unclip):
     code, out, err = unclip("run", change(n1={"image": "none.png"}), "--json")
     found = events(out)
     assert (code, err) == (2, "")
-    assert [one["event"] for one in found] == ["started", "error", "done"]
-    assert "there is no picture 'none.png'" in found[1]["message"]
-    assert found[2]["status"] == "refused"
+    assert [one["event"] for one in found] == ["error", "done"]
+    assert "there is no picture 'none.png'" in found[0]["message"]
+    assert found[1]["status"] == "refused"
 
 
 def test_json_gives_every_problem_as_comfyuis_clients_know_them(unclip):

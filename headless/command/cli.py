@@ -92,9 +92,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     )
     with warnings.catch_warnings():
         route_warnings(console, arguments.verbose)
-        job = runner.prepare(arguments.workflow, overrides)
-        console.event("started", workflow=job.name, nodes=len(job.prompt))
-        outcome = runner.run_job(job)
+        outcome = runner.run(arguments.workflow, overrides)
     return _conclude(outcome, console, arguments.verbose)
 
 
