@@ -19,3 +19,14 @@ class Progress(Protocol):
     def __call__(self, step: int, total: int, preview: Callable[[], Image] | None = None) -> None:
         """Report that ``step`` of ``total`` steps are done."""
         ...
+
+
+def part_of(progress: Progress | None, part: int, parts: int) -> Progress | None:
+    """The progress of one of several runs of equal length, told as a part of the whole."""
+    if progress is None:
+        return None
+
+    def report(step: int, total: int, preview: Callable[[], Image] | None = None) -> None:
+        progress(part * total + step, parts * total, preview)
+
+    return report

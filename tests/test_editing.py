@@ -201,7 +201,7 @@ def test_pairs_share_a_direction_that_moves_others():
     assert along == sorted(along) and along[0] < -2 and along[2] > 2
     assert moved.vectors[1].equal(some(1, 60).vectors[0])
     assert moved.vectors.norm(dim=1).tolist() == pytest.approx([5] * 3, rel=1e-5)
-    with pytest.raises(UnclipError, match="do not differ"):
+    with pytest.raises(UnclipError, match="The difference of the pairs is zero"):
         directions.direction(plain, plain)
 
 
@@ -267,3 +267,33 @@ def test_inspection_holds_the_cosines_and_a_true_map(count):
         )
     for picture in (matrix_picture(seen), map_picture(seen)):
         assert min(picture.size) >= 100 and max(picture.size) <= 600
+
+
+# What a model makes of one prompt differs by rounding between two runs: normalised, that would
+# turn a picture anywhere.
+ALMOST = ImageEmbedding(some(1).vectors * (1 + 2e-6 * torch.linspace(-1, 1, DIM)), SPACE)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda a, b: text_diff(some(1, 9), a, b, 0.3),
+        directions.direction,
+        lambda a, b: arithmetic.compute("subtract", a, b),
+        lambda a, b: arithmetic.compute("add", a, b, scale=-1),
+        lambda a, b: arithmetic.compute("project out", a, b),
+        lambda a, b: directions.slide(a, b, -1.0),
+    ],
+)
+def test_what_cancels_up_to_rounding_has_no_direction(edit):
+    with pytest.raises(UnclipError, match="is zero up to rounding, so it has no direction"):
+        edit(some(1), ALMOST)
+    # A hundredth of the vectors is meaning.
+    other = ImageEmbedding(some(1).vectors + 0.01 * some(1, 5).vectors, SPACE)
+    assert edit(some(1), other).vectors.isfinite().all()
+
+
+def test_a_difference_that_is_not_normalised_may_be_small():
+    tiny = arithmetic.compute("subtract", some(1), ALMOST, keep_length=False)
+    assert 0 < tiny.vectors.norm() < 1e-4
+    assert text_diff(some(1), some(1), ALMOST, 0.0).vectors.equal(some(1).vectors)

@@ -98,7 +98,7 @@ def test_usual_input_is_taken(name):
         ("UnCLIPInterpolate", {"image_embed_2": ZERO}, "An embedding is zero"),
         ("UnCLIPEmbedMath", {"operation": "normalise", "image_embed": ZERO}, "embedding is zero"),
         ("UnCLIPEmbedMath", {"operation": "project out", "other_image_embed": ZERO}, "is zero"),
-        ("UnCLIPDirection", {"to_image_embed": image()}, "pairs do not differ"),
+        ("UnCLIPDirection", {"to_image_embed": image()}, "difference of the pairs is zero"),
         ("UnCLIPConceptSlider", {"image_embed": ZERO}, "The image embedding is zero"),
         ("UnCLIPConceptSlider", {"direction": ZERO}, "The direction is zero"),
         ("UnCLIPPrincipalComponents", {"image_embed": image()}, "2 or more embeddings"),

@@ -90,7 +90,7 @@ def test_a_header_edited_by_hand_is_refused(tmp_path, old, new):
 def test_numbers_edited_into_nan_are_refused(tmp_path):
     path = files.save_embedding(EMBED, tmp_path / "heart.safetensors")
     path.write_bytes(path.read_bytes()[:-4] + b"\x00\x00\xc0\x7f")
-    with pytest.raises(UnclipError, match=r"is damaged: .*NaN"):
+    with pytest.raises(UnclipError, match=r"is unusable: .*NaN"):
         files.load_embedding(path)
 
 
@@ -149,3 +149,27 @@ def test_a_link_out_of_the_folder_is_not_followed(here, tmp_path_factory):
     (folder / "link.safetensors").symlink_to(outside)
     with pytest.raises(UnclipError, match="leads out of the folder"):
         call("UnCLIPLoadEmbed", embed="link.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("vectors", "source", "message"),
+    [
+        (torch.zeros(0, 8), "none", "it holds no embedding"),
+        (torch.full((1, 8), 1e39, dtype=torch.float64), "wide", "NaN or infinite"),
+        (torch.zeros(2**21 + 1, 8), "long", "more than 64 MiB"),
+        (torch.ones(1, 8), "half \ud83d of a pair", "no valid text"),
+    ],
+)
+def test_nothing_is_written_that_could_not_be_read(tmp_path, vectors, source, message):
+    with pytest.raises(UnclipError, match=message):
+        files.save_embedding(ImageEmbedding(vectors, SPACE, source), tmp_path / "a.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_note_of_any_length_that_is_written_is_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    files.save_embedding(EMBED, path, "ñ" * 2**20)
+    assert files.load_embedding(path).vectors.equal(EMBED.vectors)
+    with pytest.raises(UnclipError, match="no embedding that Save embed wrote"):
+        files.save_embedding(EMBED, path, "n" * 2**25)
+    assert files.read_header(path)["note"] == "ñ" * 2**20

@@ -118,6 +118,22 @@ def test_prior_means_of_equal_texts_are_equal(model):
         prior_means(model.stages.prior, model.encode_text(["a", "b"]), text)
 
 
+def test_prior_means_tell_their_progress_and_stop_when_told(model):
+    texts = model.encode_text("red"), model.encode_text("blue")
+    told = []
+    prior_means(model.stages.prior, *texts, samples=1, progress=lambda *step: told.append(step[:2]))
+    (total,) = {total for _, total in told}
+    assert [step for step, _ in told] == sorted(step for step, _ in told)
+    assert {step for step, _ in told} == {*range(total + 1)}
+
+    def cancel(step, total, preview=None):
+        if step > total // 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        prior_means(model.stages.prior, *texts, samples=1, progress=cancel)
+
+
 @pytest.mark.parametrize("negative", [None, "blue"])
 def test_candidates_keep_the_best_of_the_same_samples(model, negative):
     text = model.encode_text(["a red heart", "a star"])
@@ -216,3 +232,23 @@ def test_vocabularies():
     for bad, message in (("# only\n\n", "empty"), ("x" * 400, "no vocabulary")):
         with pytest.raises(UnclipError, match=message):
             phrases(bad)
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "9" * 19, "9" * 18])
+def test_numbers_without_bound_are_refused_in_words(digits):
+    with pytest.raises(UnclipError, match=r"digits is too large|at most 4096 frames"):
+        keyframes(f"0: a\n{digits}: b")
+    with pytest.raises(UnclipError, match="finite number"):
+        weighted_parts(f"a::{'9' * 5000} b::1")
+
+
+def test_blanks_and_leading_zeros_cost_nothing():
+    blanks = " " * 1_000_000
+    schedule = f"{blanks}0{blanks}:{blanks}a{blanks}b{blanks}\n{'0' * 5000}7:{blanks}c"
+    assert keyframes(schedule) == [(0, f"a{blanks}b"), (7, "c")]
+    assert weighted_parts(f"a::{blanks}b::{blanks}2") == [("a", 1.0), ("b", 2.0)]
+
+
+def test_keyframes_take_any_decimal_digits_and_leave_weights_alone():
+    assert keyframes("０: a\n１２ : b:: c::2") == [(0, "a"), (12, "b:: c::2")]
+    assert keyframes("5:: a\n6:: b") == [(0, "5:: a"), (1, "6:: b")]

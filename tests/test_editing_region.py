@@ -109,3 +109,13 @@ def test_padding_is_grey_and_its_mask_fades_into_the_picture():
     assert inside[20, 39] == pytest.approx(0.81)
     _, hard = ImagePadForOutpaint().expand_image(picture, 8, 8, 8, 8, 15)
     assert (hard[0, 8:38, 8:48] == 0).all()
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 7, 8])
+def test_the_soft_edge_is_as_wide_as_asked(radius):
+    mask = torch.zeros(1, 9, 40)
+    mask[..., 20:] = 1
+    soft = feathered(mask, radius)[0, 4]
+    assert soft[: 20 - radius].eq(0).all() and soft[20 + radius :].eq(1).all()
+    between = soft[20 - radius : 20 + radius]
+    assert between.gt(0).all() and between.lt(1).all() and between.diff().gt(0).all()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from ...pipelines import defaults
 from ...pipelines.editing.modes import BlendMode, Operation
+from .. import host
 from ..sockets import ImageEmbed, Prior, TextEmbed
 from ..spec import Numbered, Output, node
 from ..widgets import Count, Fraction, Number, Seed, Weight
@@ -46,7 +47,8 @@ def text_diff(
     amounts = engine.sweep(amount, frames)
     if prior is None:
         return engine.text_diff(image_embed, from_text_embed, to_text_embed, amounts)
-    means = engine.prior_means(prior, from_text_embed, to_text_embed)
+    progress = host.current().progress()
+    means = engine.prior_means(prior, from_text_embed, to_text_embed, progress=progress)
     return engine.text_diff(image_embed, *means, amounts)
 
 

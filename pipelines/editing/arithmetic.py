@@ -11,26 +11,27 @@ from torch import Tensor
 from ..embeddings import ImageEmbedding, paired_size
 from ..errors import UnclipError
 from .modes import Operation
-from .sphere import unit
+from .sphere import unit, unit_sum
 
 
-def _project_out(a: Tensor, b: Tensor, scale: float) -> Tensor:
+def _part_along(a: Tensor, b: Tensor) -> Tensor:
     concept = unit(b, "The concept to project out")
-    return a - scale * (a * concept).sum(-1, keepdim=True) * concept
+    return (a * concept).sum(-1, keepdim=True) * concept
 
 
-_WITH_TWO: dict[Operation, Callable[[Tensor, Tensor, float], Tensor]] = {
-    "add": lambda a, b, scale: a + scale * b,
-    "subtract": lambda a, b, scale: a - scale * b,
-    "project out": _project_out,
+# What is added to a. These are about the direction; the result can keep the length of a.
+_TURNS: dict[Operation, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "add": lambda a, b, scale: scale * b,
+    "subtract": lambda a, b, scale: -scale * b,
+    "project out": lambda a, b, scale: -scale * _part_along(a, b),
+}
+_LENGTHS: dict[Operation, Callable[[Tensor, Tensor, float], Tensor]] = {
     "match length": lambda a, b, scale: unit(a, "The embedding") * scale * b.norm(dim=-1)[:, None],
 }
 _WITH_ONE: dict[Operation, Callable[[Tensor, float], Tensor]] = {
     "scale": lambda a, scale: scale * a,
     "normalise": lambda a, scale: scale * unit(a, "The embedding"),
 }
-# These are about the direction; the result can keep the length of what it started from.
-_TURNS = ("add", "subtract", "project out")
 
 
 def compute(
@@ -65,9 +66,15 @@ def compute(
     a.space.require(b.space, "the first embedding")
     count = paired_size("Embed math", len(a), len(b))
     start = a.repeated(count).vectors.float()
-    vectors = _WITH_TWO[operation](start, b.repeated(count).vectors.float(), scale)
-    if keep_length and operation in _TURNS:
-        vectors = unit(vectors, "The result") * start.norm(dim=-1, keepdim=True)
+    other = b.repeated(count).vectors.float()
+    if operation in _LENGTHS:
+        vectors = _LENGTHS[operation](start, other, scale)
+    else:
+        change = _TURNS[operation](start, other, scale)
+        vectors = start + change
+        if keep_length:
+            length = start.norm(dim=-1, keepdim=True)
+            vectors = unit_sum((start, change), "The result") * length
     name = f"{operation}({a.source}, {scale:g}·{b.source})"
     return ImageEmbedding(vectors, a.space, name)
 

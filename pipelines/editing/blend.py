@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import get_args
 
@@ -21,12 +22,13 @@ def shares(weights: Sequence[float], negative: bool) -> list[float]:
     """Weights scaled to sum to 1.
 
     Raises:
-        UnclipError: they sum to zero (or less), or one is negative where that means nothing.
+        UnclipError: they sum to zero, to less or to no finite number, or one is negative where
+            that means nothing.
     """
     total = sum(weights)
-    if not total > _MIN_TOTAL:
+    if not _MIN_TOTAL < total < math.inf:
         raise UnclipError(
-            f"The weights sum to {total:g}; they must sum to more than 0. Raise one of them."
+            f"The weights sum to {total:g}; they must sum to more than 0 and to a finite number."
         )
     if not negative and min(weights) < 0:
         raise UnclipError("A spherical blend has no negative weights; use the linear mode.")

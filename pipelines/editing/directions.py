@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..embeddings import ImageEmbedding, TextEmbedding, paired_size
 from ..errors import UnclipError
-from .sphere import unit
+from .sphere import unit, unit_sum
 
 
 def direction(
@@ -28,12 +28,10 @@ def direction(
     """
     source.space.require(target.space, "the first embedding")
     paired_size("Direction", len(source), len(target))
-    difference = (target.vectors - source.vectors).float().mean(0, keepdim=True)
-    # Differences of a thousandth of the vectors are rounding, not meaning.
-    if difference.norm() < 1e-5 * target.vectors.float().norm(dim=-1).mean():
-        raise UnclipError("The pairs do not differ, so there is no direction between them.")
+    means = (one.vectors.float().mean(0, keepdim=True) for one in (target, source))
+    ends = next(means), -next(means)
     name = f"direction {source.name} → {target.name}"
-    return ImageEmbedding(unit(difference, "The direction"), source.space, name)
+    return ImageEmbedding(unit_sum(ends, "The difference of the pairs"), source.space, name)
 
 
 def slide(
@@ -56,7 +54,8 @@ def slide(
     start, towards = unit(vectors, "The image embedding"), unit(along.vectors, "The direction")
     length = vectors.norm(dim=-1, keepdim=True)
     rows = [
-        unit(start + t * towards, "The moved embedding") * length if t else vectors for t in steps
+        unit_sum((start, t * towards), "The moved embedding") * length if t else vectors
+        for t in steps
     ]
     name = f"{image.source} + {steps[-1]:g}·{along.source}"
     return ImageEmbedding(torch.stack(rows, 1).flatten(0, 1), image.space, name)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 
+from .. import json_file
 from ..embeddings import EmbeddingSpace, ImageEmbedding
 from ..errors import UnclipError
 from ..files import write_atomically
-from ..json_file import parse
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT = "unclip-graph image embedding 1"
 SUFFIX = ".safetensors"
 MAX_BYTES = 64 * 2**20
+_TOO_LARGE = f"{{}} has more than {MAX_BYTES >> 20} MiB of embeddings; use fewer at a time."
 THUMBNAIL_EDGE = 128
 
 
@@ -32,7 +33,8 @@ def save_embedding(
     ``note`` and a small JPEG of ``preview``; no folder of this machine is written.
 
     Raises:
-        UnclipError: the file cannot be written.
+        UnclipError: the file cannot be written, or what it would hold could not be read again:
+            no embedding at all, numbers too large for float32, more than 64 MiB.
     """
     from safetensors.torch import save
 
@@ -46,7 +48,11 @@ def save_embedding(
     }
     if preview is not None:
         header["preview"] = base64.b64encode(_thumbnail(preview)).decode("ascii")
-    content = save({"vectors": image.vectors.float().contiguous()}, header)
+    try:
+        content = save({"vectors": image.vectors.float().contiguous()}, header)
+    except UnicodeError:
+        raise UnclipError("The note, or the embedding's source, is no valid text.") from None
+    _parsed(content, path.name)  # what cannot be read again is not written
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda file: file.write(content))
@@ -64,22 +70,35 @@ def load_embedding(path: Path) -> ImageEmbedding:
         UnclipError: the file is missing, cut short, edited by hand, or another kind of
             file.
     """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnclipError(_TOO_LARGE.format(path.name))
+        return _parsed(path.read_bytes(), path.name)
+    except OSError as error:
+        raise UnclipError(f"{path.name} cannot be read: {error.strerror}.") from error
+
+
+def _parsed(content: bytes, name: str) -> ImageEmbedding:
     from safetensors.torch import load
 
-    header = read_header(path)
+    if len(content) > MAX_BYTES:
+        raise UnclipError(_TOO_LARGE.format(name))
+    header = _header(io.BytesIO(content), len(content), name)
     try:
         dim = int(header["dim"])
         space = EmbeddingSpace(header["space_id"], header["space_name"], dim)
-        vectors = load(path.read_bytes())["vectors"]
-        if vectors.dtype != torch.float32 or not len(vectors):
-            raise ValueError(f"vectors of {vectors.dtype}, shape {list(vectors.shape)}")
-        return ImageEmbedding(vectors, space, header.get("source", path.stem))
+        vectors = load(content)["vectors"]
+        if vectors.dtype != torch.float32:
+            raise ValueError(f"vectors of {vectors.dtype}")
+        if not len(vectors):
+            raise UnclipError("it holds no embedding.")
+        return ImageEmbedding(vectors, space, header.get("source", name.removesuffix(SUFFIX)))
     except UnclipError as error:
-        raise UnclipError(f"{path.name} is damaged: {error}") from error
+        raise UnclipError(f"{name} is unusable: {error}") from error
     # safetensors raises a class of its own that derives from Exception alone.
     except Exception as error:
         raise UnclipError(
-            f"{path.name} is cut short or was edited by hand ({error}); save it again."
+            f"{name} is cut short or was edited by hand ({error}); save it again."
         ) from error
 
 
@@ -87,23 +106,27 @@ def read_header(path: Path) -> dict[str, str]:
     """The text in the head of an embedding file, without reading its vectors.
 
     Raises:
-        UnclipError: the file is missing, too large or no embedding.
+        UnclipError: the file is missing or no embedding.
     """
     try:
-        size = path.stat().st_size
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if size > MAX_BYTES or not 2 <= length <= size - 8:
-                raise ValueError("its first bytes are no header")
-            header: Any = parse(file.read(length))
+            return _header(file, path.stat().st_size, path.name)
+    except OSError as error:
+        raise UnclipError(f"{path.name} cannot be read: {error.strerror}.") from error
+
+
+def _header(file: BinaryIO, size: int, name: str) -> dict[str, str]:
+    try:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= min(size - 8, json_file.MAX_BYTES):
+            raise ValueError("its first bytes are no header")
+        header: Any = json_file.parse(file.read(length))
         text = header["__metadata__"]
         if text["format"] != FORMAT:
             raise ValueError(f"its format is {text['format']!r}")
-    except OSError as error:
-        raise UnclipError(f"{path.name} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UnclipError(
-            f"{path.name} is no embedding that Save embed wrote ({error}); choose another file."
+            f"{name} is no embedding that Save embed wrote ({error}); choose another file."
         ) from error
     return {str(key): str(value) for key, value in text.items()}
 

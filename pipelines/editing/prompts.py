@@ -12,10 +12,12 @@ from ..sampling.noise import Stream, generators
 from ..stages import Prior, TextEncoder
 from .arithmetic import stacked
 from .blend import blend, interpolate, shares
+from .sphere import unit_sum
 
 _WEIGHT = re.compile(r"::\s*(-?\d+(?:\.\d+)?|-?\.\d+)?")
-_KEYFRAME = re.compile(r"\s*(\d+)\s*:(?!:)\s*(.*\S)\s*")
 MAX_FRAMES = 4096
+# Longer numbers of frames are refused before they are read: Python takes quadratic time.
+_MAX_DIGITS = 18
 
 
 def weighted_parts(prompt: str) -> list[tuple[str, float]]:
@@ -69,11 +71,10 @@ def multi_prompt(
     if min(weights) >= 0:
         return blend(embeds, weights)
     mixed = blend(embeds, weights, "linear")
-    norm = mixed.vectors.norm(dim=-1, keepdim=True)
-    if not norm > 0:
-        raise UnclipError("The parts of the prompt cancel out; change a weight.")
+    terms = [w * one.vectors.float() for w, one in zip(weights, embeds, strict=True)]
     length = samples.vectors.norm(dim=-1).mean()
-    return ImageEmbedding(mixed.vectors * length / norm, mixed.space, mixed.source)
+    turned = unit_sum(terms, "The sum of the prompt's weighted parts") * length
+    return ImageEmbedding(turned, mixed.space, mixed.source)
 
 
 def keyframes(schedule: str) -> list[tuple[int, str]]:
@@ -86,7 +87,7 @@ def keyframes(schedule: str) -> list[tuple[int, str]]:
             not rise.
     """
     lines = [line for line in schedule.splitlines() if line.strip()]
-    found = [_KEYFRAME.fullmatch(line) for line in lines]
+    found = [_keyframe(line) for line in lines]
     if len(lines) < 2:
         raise UnclipError("Prompt travel needs two or more prompts, a line each.")
     if not any(found):
@@ -95,13 +96,27 @@ def keyframes(schedule: str) -> list[tuple[int, str]]:
     for line, match in zip(lines, found, strict=True):
         if match is None:
             raise UnclipError(f"Prompt travel: the line {line.strip()!r} has no frame number.")
-        frame = int(match[1])
+        digits, prompt = match
+        if len(digits) > _MAX_DIGITS:
+            raise UnclipError(
+                f"Prompt travel: a frame number of {len(digits)} digits is too large."
+            )
+        frame = int(digits)
         if frames and frame <= frames[-1][0]:
             raise UnclipError(f"Prompt travel: frame {frame} does not come after {frames[-1][0]}.")
         if frame - (frames[0][0] if frames else frame) >= MAX_FRAMES:
             raise UnclipError(f"Prompt travel: at most {MAX_FRAMES} frames, found {frame}.")
-        frames.append((frame, match[2]))
+        frames.append((frame, prompt))
     return frames
+
+
+def _keyframe(line: str) -> tuple[str, str] | None:
+    """The number and the prompt of a line such as "24: a blue star", if it is one."""
+    number, colon, prompt = line.partition(":")
+    number, is_weight = number.strip(), prompt.startswith(":")
+    if not colon or is_weight or not number.isdecimal() or not prompt.strip():
+        return None
+    return number.lstrip("0") or "0", prompt.strip()
 
 
 def prompt_travel(

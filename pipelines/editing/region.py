@@ -17,9 +17,9 @@ from ..stages import Decoder
 def feathered(mask: Tensor, radius: int) -> Tensor:
     """A mask [B, H, W] in 0..1 with edges ``radius`` pixels soft to either side.
 
-    Three box filters in a row, which come close to a Gaussian of the same width (Wells
-    1986). A radius of 0 leaves the mask as it is; the picture's own edges stay hard, so
-    that a mask which reaches them does so fully.
+    Up to three box filters in a row, which come close to a Gaussian of the same width (Wells
+    1986) and together reach exactly as far as ``radius``. A radius of 0 leaves the mask as it
+    is; the picture's own edges stay hard, so that a mask which reaches them does so fully.
 
     Raises:
         UnclipError: a negative radius.
@@ -27,11 +27,10 @@ def feathered(mask: Tensor, radius: int) -> Tensor:
     if radius < 0:
         raise UnclipError(f"The soft edge must be 0 or more pixels wide, found {radius}.")
     soft = mask[:, None].float()
-    # Three filters of a third of the width each reach as far as one of the whole.
-    side = 2 * round(radius / 3) + 1
-    for _ in range(3 if side > 1 else 0):
-        wide = functional.pad(soft, [side // 2] * 4, mode="replicate")
-        soft = functional.avg_pool2d(wide, side, stride=1)
+    for reach in ((radius + i) // 3 for i in range(3)):
+        if reach:
+            wide = functional.pad(soft, [reach] * 4, mode="replicate")
+            soft = functional.avg_pool2d(wide, 2 * reach + 1, stride=1)
     return soft[:, 0]
 
 

@@ -11,6 +11,9 @@ from ..errors import UnclipError, warn
 
 # Below this sine of the angle, the arc between two directions is not defined in float32.
 MIN_SINE = 1e-4
+# A sum this much shorter than its terms is their rounding (models in half precision differ by
+# as much between two runs of one prompt), not a direction.
+_ROUNDING = 1e-3
 _MEAN_STEPS = 100
 _MEAN_TOLERANCE = 1e-7
 
@@ -25,6 +28,19 @@ def unit(vectors: Tensor, what: str) -> Tensor:
     if not (norm > 0).all():
         raise UnclipError(f"{what} is zero, so it has no direction.")
     return vectors / norm
+
+
+def unit_sum(terms: Sequence[Tensor], what: str) -> Tensor:
+    """The sum of vectors [B, D] or [1, D], scaled to length 1.
+
+    Raises:
+        UnclipError: the terms cancel out, so that only their rounding would be left.
+    """
+    total = torch.stack(torch.broadcast_tensors(*terms)).sum(0)
+    longest = torch.stack([one.norm(dim=-1, keepdim=True).expand(len(total), 1) for one in terms])
+    if not (total.norm(dim=-1, keepdim=True) > _ROUNDING * longest.amax(0)).all():
+        raise UnclipError(f"{what} is zero up to rounding, so it has no direction.")
+    return unit(total, what)
 
 
 def angle(start: Tensor, end: Tensor) -> Tensor:

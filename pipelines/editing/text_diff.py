@@ -8,8 +8,9 @@ import torch
 
 from ..embeddings import ImageEmbedding, TextEmbedding, paired_size
 from ..errors import UnclipError
+from ..progress import Progress, part_of
 from ..stages import Prior
-from .sphere import slerp, unit
+from .sphere import slerp, unit, unit_sum
 
 
 def sweep(stop: float, frames: int) -> list[float]:
@@ -26,12 +27,18 @@ def sweep(stop: float, frames: int) -> list[float]:
 
 
 def prior_means(
-    prior: Prior, source: TextEmbedding, target: TextEmbedding, samples: int = 8, seed: int = 0
+    prior: Prior,
+    source: TextEmbedding,
+    target: TextEmbedding,
+    samples: int = 8,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> tuple[ImageEmbedding, ImageEmbedding]:
     """What a prior makes of two prompts, [1, D] each: the mean of ``samples`` from equal noise.
 
     Their difference is the text diff in the space of images: the same noise on both sides
-    keeps everything but the texts equal, and the mean takes off what is chance.
+    keeps everything but the texts equal, and the mean takes off what is chance. ``progress``
+    is told of the steps of both.
 
     Raises:
         UnclipError: not one prompt on each side.
@@ -39,8 +46,13 @@ def prior_means(
     if len(source) != 1 or len(target) != 1:
         raise UnclipError("A text diff in the prior's space takes one prompt on each side.")
     found = []
-    for text in (source, target):
-        image, _ = prior.sample(text.repeated(samples), seed=seed, guidance_scale=1.0)
+    for i, text in enumerate((source, target)):
+        image, _ = prior.sample(
+            text.repeated(samples),
+            seed=seed,
+            guidance_scale=1.0,
+            progress=part_of(progress, i, 2),
+        )
         mean = image.vectors.mean(0, keepdim=True)
         found.append(ImageEmbedding(mean, image.space, text.name))
     return found[0], found[1]
@@ -64,8 +76,8 @@ def text_diff(
     K amounts of one embedding being neighbours; each vector keeps its own length.
 
     Raises:
-        UnclipError: an amount is not in 0..1, the two texts have the same embedding, or
-            batches do not pair.
+        UnclipError: an amount is not in 0..1, the two texts have the same embedding (up to
+            rounding), or batches do not pair.
         SpaceMismatchError: the embeddings do not share a space.
     """
     steps = [amounts] if isinstance(amounts, (int, float)) else list(amounts)
@@ -79,9 +91,8 @@ def text_diff(
     if not any(steps):
         rows = vectors[:, None].expand(-1, len(steps), -1)
     else:
-        difference = unit(
-            (target.vectors - source.vectors).float(), "The difference of the two prompts"
-        )
+        terms = target.vectors.float(), -source.vectors.float()
+        difference = unit_sum(terms, "The difference of the two prompts")
         start = unit(vectors, "The image embedding")
         length = vectors.norm(dim=-1, keepdim=True)
         rows = torch.stack(
