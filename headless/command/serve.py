@@ -1,0 +1,97 @@
+"""``unclip serve``: the graph editor, and ComfyUI's HTTP interface, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from ...pipelines.errors import UnclipError
+from .console import Console
+from .options import check_folders, folder_options, output_options, runner_from, running_options
+
+PORT = 8188
+TOKEN = "UNCLIP_TOKEN"
+
+
+def add_serve(commands: Any) -> None:
+    """The options of the command."""
+    parser = commands.add_parser(
+        "serve",
+        parents=[output_options(), folder_options(), running_options()],
+        help="open the graph editor in the browser",
+        description="Serve the official graph editor with the nodes of this pack, and ComfyUI's "
+        "HTTP interface for other programs. Stop it with Ctrl-C; what waits in the queue is there "
+        "again next time.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    parser.add_argument("--out", type=Path, default=Path("output"), metavar="DIR")
+    parser.add_argument(
+        "--user",
+        type=Path,
+        default=Path("user"),
+        metavar="DIR",
+        help="settings, saved workflows and the queue (default: ./user)",
+    )
+    parser.add_argument(
+        "--token",
+        default=os.environ.get(TOKEN),
+        help=f"what every request must carry; needed beyond this machine (default: ${TOKEN})",
+    )
+    parser.set_defaults(answer=serve)
+
+
+def serve(arguments: argparse.Namespace, console: Console) -> int:
+    """Serve until interrupted."""
+    try:
+        from aiohttp import web
+
+        from ..serve.app import application
+        from ..serve.security import is_loopback
+    except ImportError:
+        raise UnclipError(
+            "unclip serve needs aiohttp and the editor: pip install 'unclip-graph[serve]'."
+        ) from None
+    host, token = arguments.host, arguments.token
+    if token is None and not is_loopback(host):
+        raise UnclipError(
+            f"--host {host} lets other machines in, so a token is needed: --token "
+            f"{secrets.token_urlsafe(16)} for instance, or set {TOKEN}."
+        )
+    check_folders(arguments)
+    runner = runner_from(arguments, console, output=arguments.out)
+    app = application(runner, host=host, token=token, user=arguments.user)
+    name = f"[{host}]" if ":" in host else host
+    url = f"http://{name}:{arguments.port}/"
+    page = f"{url}?token={token}" if token is not None else url
+
+    async def run() -> None:
+        serving = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        await serving.setup()
+        try:
+            await web.TCPSite(serving, host, arguments.port).start()
+        except OSError as error:
+            await serving.cleanup()
+            raise UnclipError(
+                f"{host}:{arguments.port} cannot be listened on ({error.strerror}); is another "
+                "server running there? Choose another --port."
+            ) from None
+        console.say(f"The editor is at {url} (stop with Ctrl-C)")
+        if not arguments.no_browser:
+            webbrowser.open(page)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await serving.cleanup()
+
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        console.say("stopped")
+    return 0

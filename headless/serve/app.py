@@ -1,0 +1,115 @@
+"""The web application: routes with and without ``/api``, the editor's files, start and end."""
+
+from __future__ import annotations
+
+import importlib.util
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+
+from ...pipelines.errors import UnclipError
+from ..runner import Runner
+from . import routes_editor, routes_files, routes_jobs, routes_nodes, routes_users
+from .context import PACK, SERVER, Server, plain_errors
+from .hub import Hub
+from .security import guard
+from .store import JobStore
+from .worker import Worker
+
+EDITOR_PACKAGE = "comfyui_frontend_package"
+DRAIN_SECONDS = 30
+WORKER = web.AppKey("worker", Worker)
+
+
+def editor_files() -> Path:
+    """The static files of the official editor.
+
+    Raises:
+        UnclipError: its package is not installed.
+    """
+    found = importlib.util.find_spec(EDITOR_PACKAGE)
+    for root in (found.submodule_search_locations or []) if found else []:
+        if (static := Path(root) / "static").is_dir():
+            return static
+    raise UnclipError(
+        "the editor is not installed: pip install 'unclip-graph[serve]' "
+        "(in a checkout: pip install -e '.[serve]')."
+    )
+
+
+def application(
+    runner: Runner,
+    *,
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    user: Path = Path("user"),
+    editor: Path | None = None,
+    max_upload: int = 100 * 2**20,
+) -> web.Application:
+    """The application of one server.
+
+    Args:
+        runner: runs the prompts.
+        host: the address it will listen on, for the checks of who may ask.
+        token: what every request must carry; None where only this machine can ask.
+        user: the folder of settings, saved workflows and the queue.
+        editor: the editor's static files; by default those of its package.
+        max_upload: bytes that a request may carry.
+
+    Raises:
+        UnclipError: the editor is not installed, or the queue cannot be opened.
+    """
+    app = web.Application(client_max_size=max_upload, middlewares=[guard(host, token), plain_errors])
+    store = JobStore(user / "jobs.sqlite")
+    hub = Hub(routes_nodes.features(max_upload))
+
+    def told() -> None:
+        routes_jobs.tell_queue(server)
+
+    worker = Worker(runner, store, hub, told)
+    server = Server(
+        runner, store, hub, user, editor or editor_files(), worker.wake, worker.interrupt
+    )
+    app[SERVER], app[WORKER] = server, worker
+    for module in (routes_nodes, routes_jobs, routes_files, routes_users, routes_editor):
+        for route in module.routes:
+            assert isinstance(route, web.RouteDef)
+            app.router.add_route(route.method, route.path, route.handler)
+            app.router.add_route(route.method, f"/api{route.path}", route.handler)
+    for path in ("/ws", "/api/ws"):
+        app.router.add_get(path, websocket)
+    app.router.add_get("/health", health)
+    app.router.add_get("/", index)
+    app.router.add_static(f"/extensions/{PACK}/", routes_editor.WEB)
+    app.router.add_static("/", server.editor)
+    app.cleanup_ctx.append(_working)
+    return app
+
+
+async def _working(app: web.Application) -> AsyncIterator[None]:
+    """The worker runs while the application does."""
+    app[WORKER].start()
+    yield
+    app[WORKER].drain(DRAIN_SECONDS)
+    app[SERVER].store.close()
+
+
+async def websocket(request: web.Request) -> web.StreamResponse:
+    """A client that wants to be told."""
+    server = request.app[SERVER]
+    sid = request.query.get("clientId") or uuid.uuid4().hex
+    hello = {"status": routes_jobs.exec_info(server), "sid": sid}
+    return await server.hub.serve(request, sid, hello)
+
+
+async def index(request: web.Request) -> web.StreamResponse:
+    """The editor's page."""
+    fresh = {"Cache-Control": "no-store"}
+    return web.FileResponse(request.app[SERVER].editor / "index.html", headers=fresh)
+
+
+async def health(request: web.Request) -> web.Response:
+    """Whether the server answers; the worker is not asked."""
+    return web.json_response({"status": "ok"})

@@ -1,0 +1,93 @@
+"""What the routes share, and how they answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from ...pipelines.errors import UnclipError
+from ..runner import Runner
+from .hub import Hub
+from .store import JobStore
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PACK = "unclip-graph"
+"""The name under which the editor finds our files."""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Server:
+    """The parts of a running server.
+
+    Attributes:
+        runner: runs prompts; one at a time.
+        store: the queue and its history.
+        hub: the websockets.
+        user: the folder of settings, saved workflows and the queue.
+        editor: the static files of the official editor.
+        wake: called when there is something to run.
+        interrupt: stops the run of a job by its id, or whatever runs; whether it did.
+        log: the last lines that the server printed.
+    """
+
+    runner: Runner
+    store: JobStore
+    hub: Hub
+    user: Path
+    editor: Path
+    wake: Callable[[], None]
+    interrupt: Callable[[str | None], bool]
+    log: list[dict[str, str]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+SERVER = web.AppKey("server", Server)
+
+
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object that a request carries; an empty body is an empty object.
+
+    Raises:
+        HTTPBadRequest: it carries something else.
+    """
+    if not request.can_read_body:
+        return {}
+    try:
+        found = await request.json()
+    except (ValueError, RecursionError):
+        raise refusal(web.HTTPBadRequest, "The body is not JSON.") from None
+    if not isinstance(found, dict):
+        raise refusal(web.HTTPBadRequest, "The body is not a JSON object.")
+    return found
+
+
+def refusal(kind: type[web.HTTPError], message: str) -> web.HTTPError:
+    """An error that says what is wrong, as JSON."""
+    text = web.json_response({"error": message}).text
+    return kind(text=text, content_type="application/json")
+
+
+def number(request: web.Request, name: str, default: int | None = None) -> int | None:
+    """An integer of the query."""
+    value = request.query.get(name)
+    if value is None:
+        return default
+    try:
+        return int(value)
+    except ValueError:
+        raise refusal(web.HTTPBadRequest, f"{name} must be an integer.") from None
+
+
+@web.middleware
+async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What the engine refuses is the client's mistake, in its words."""
+    try:
+        return await handler(request)
+    except UnclipError as error:
+        raise refusal(web.HTTPBadRequest, str(error)) from None

@@ -1,0 +1,212 @@
+"""Runs the jobs of the queue, one after another, and tells the websockets how it goes."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ...pipelines.errors import Cancelled, UnclipError
+from ..console import Console
+from ..runner import Job as Prepared
+from ..runner import Runner
+from .hub import Hub
+from .jobs import CANCELLED, COMPLETED, FAILED, Job
+from .store import JobStore, now
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PREVIEW_SECONDS = 0.3
+PREVIEW_EDGE = 512
+_STATUS = {"success": COMPLETED, "error": FAILED, "interrupted": CANCELLED}
+_KEPT = ("execution_start", "execution_cached", "execution_success", "execution_error",
+         "execution_interrupted")
+"""Events that stay in the history."""
+
+
+class Worker(threading.Thread):
+    """The thread that runs jobs.
+
+    ``told`` is called when the length of the queue has changed.
+    """
+
+    def __init__(self, runner: Runner, store: JobStore, hub: Hub, told: Callable[[], None]) -> None:
+        super().__init__(name="unclip-worker", daemon=True)
+        self._runner, self._store, self._hub, self._told = runner, store, hub, told
+        self._work = threading.Event()
+        self._leave = threading.Event()
+        self._now: tuple[str, threading.Event] | None = None
+        self._lock = threading.Lock()
+
+    def wake(self) -> None:
+        """There may be something to run."""
+        self._work.set()
+
+    def interrupt(self, id: str | None = None) -> bool:
+        """Stop the job that runs, if it is that one; whether it did."""
+        with self._lock:
+            if self._now is None or id not in (None, self._now[0]):
+                return False
+            self._now[1].set()
+            return True
+
+    def drain(self, seconds: float) -> None:
+        """Take no further job; wait for the one that runs, then stop it. It runs again later."""
+        self._leave.set()
+        self._work.set()
+        self.join(seconds)
+
+    def run(self) -> None:
+        """Until told to leave."""
+        while not self._leave.is_set():
+            self._work.clear()
+            job = self._store.take()
+            if job is None:
+                self._work.wait()
+                continue
+            self._told()
+            self._run(job)
+            self._told()
+
+    def _run(self, job: Job) -> None:
+        stop = threading.Event()
+        with self._lock:
+            self._now = job.id, stop
+        told = Telling(job, self._hub)
+        workflow = (job.extra.get("extra_pnginfo") or {}).get("workflow")
+        prepared = Prepared(job.id, job.prompt, workflow)
+        try:
+            result = self._runner.run_job(
+                prepared,
+                console=told,
+                on_event=told.on_event,
+                stop=stop,
+                targets=job.targets,
+                prompt_id=job.id,
+            ).result
+            status, outputs = _STATUS[result.status], result.ui
+        except (UnclipError, Cancelled) as error:
+            # Refused now though it was accepted: a file is gone, the disk is full.
+            told.refused(error)
+            status, outputs = FAILED, {}
+        finally:
+            with self._lock:
+                self._now = None
+        self._store.end(job.id, status, outputs, told.meta, told.messages)
+        told.left()
+
+
+class Telling(Console):
+    """Passes the events of a run on to its client, and keeps those of the history.
+
+    Attributes:
+        messages: pairs of event and data, as in ComfyUI's history.
+        meta: where in the graph the nodes that showed something stand.
+    """
+
+    def __init__(self, job: Job, hub: Hub) -> None:
+        self.messages: list[Any] = []
+        self.meta: dict[str, Any] = {}
+        self._job, self._hub = job, hub
+        self._nodes: dict[str, dict[str, Any]] = {}
+        self._node: str | None = None
+        self._shown = 0.0
+        self._previews = job.extra.get("preview_method") != "none"
+
+    def on_event(self, name: str, data: dict[str, Any]) -> None:
+        """An event of the executor."""
+        if name in _KEPT:
+            data = {**data, "timestamp": now()}
+            self.messages.append([name, data])
+        if name == "executed":
+            self._finish(data["node"])
+            if data["output"] is None:
+                return
+            self.meta[data["node"]] = self._where(data["node"], data["display_node"])
+        elif name == "executing":
+            self._start(data["node"], data["display_node"])
+        elif name in ("execution_error", "execution_interrupted", "execution_success"):
+            self._finish(self._node)
+        self._hub.send(name, data, self._job.client)
+
+    def progress(
+        self,
+        node_id: str,
+        label: str,
+        step: int,
+        total: int,
+        unit: str,
+        preview: Callable[[], Image.Image] | None = None,
+    ) -> None:
+        """A step of a node, with its picture a few times a second."""
+        state = self._nodes.setdefault(node_id, self._where(node_id, node_id))
+        state |= {"value": step, "max": total, "state": "running"}
+        told = {"value": step, "max": total, "prompt_id": self._job.id, "node": node_id}
+        self._hub.send("progress", told, self._job.client)
+        self._tell_states()
+        if preview and self._previews and time.monotonic() - self._shown >= PREVIEW_SECONDS:
+            self._shown = time.monotonic()
+            where = self._where(node_id, state["display_node_id"])
+            self._hub.send_preview(_jpeg(preview()), where, self._job.client)
+
+    def warn(self, message: str) -> None:
+        """A warning stands on the node that runs."""
+        if self._node is not None:
+            self._hub.send_text(self._node, f"⚠ {message}", self._job.client)
+        self.messages.append(["warning", {"message": message, "node": self._node}])
+
+    def refused(self, error: Exception) -> None:
+        """The run could not begin."""
+        told = {
+            "prompt_id": self._job.id,
+            "node_id": None,
+            "node_type": None,
+            "executed": [],
+            "exception_message": str(error),
+            "exception_type": type(error).__name__,
+            "traceback": [],
+            "current_inputs": {},
+            "current_outputs": [],
+        }
+        self.on_event("execution_error", told)
+
+    def left(self) -> None:
+        """The last message of a run: no node runs any more."""
+        told = {"node": None, "prompt_id": self._job.id}
+        self._hub.send("executing", told, self._job.client)
+
+    def _where(self, node_id: str, display: str) -> dict[str, Any]:
+        return {
+            "node_id": node_id,
+            "prompt_id": self._job.id,
+            "display_node_id": display,
+            "parent_node_id": None if display == node_id else display,
+            "real_node_id": display,
+        }
+
+    def _start(self, node_id: str, display: str) -> None:
+        self._finish(self._node)
+        self._node = node_id
+        begun = {"value": 0, "max": 1, "state": "running"}
+        self._nodes[node_id] = self._where(node_id, display) | begun
+        self._tell_states()
+
+    def _finish(self, node_id: str | None) -> None:
+        state = self._nodes.get(node_id or "")
+        if state is not None and state["state"] == "running":
+            state |= {"value": state["max"], "state": "finished"}
+            self._tell_states()
+
+    def _tell_states(self) -> None:
+        told = {"prompt_id": self._job.id, "nodes": self._nodes}
+        self._hub.send("progress_state", told, self._job.client)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    picture.thumbnail((PREVIEW_EDGE, PREVIEW_EDGE))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=95)
+    return out.getvalue()
