@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    Preview = Callable[[], Image]
 
 
 class Console:
@@ -13,8 +19,19 @@ class Console:
 
     row: str | None = None
 
-    def progress(self, node_id: str, label: str, step: int, total: int, unit: str) -> None:
-        """Step ``step`` of ``total`` of a node is done; step 0 starts it."""
+    def progress(
+        self,
+        node_id: str,
+        label: str,
+        step: int,
+        total: int,
+        unit: str,
+        preview: Preview | None = None,
+    ) -> None:
+        """Step ``step`` of ``total`` of a node is done; step 0 starts it.
+
+        ``preview`` draws the picture as it stands, which costs a little.
+        """
 
     def say(self, message: str) -> None:
         """A remark for people."""
@@ -35,7 +52,15 @@ class Console:
 class EventConsole(Console):
     """Makes everything an event."""
 
-    def progress(self, node_id: str, label: str, step: int, total: int, unit: str) -> None:
+    def progress(
+        self,
+        node_id: str,
+        label: str,
+        step: int,
+        total: int,
+        unit: str,
+        preview: Preview | None = None,
+    ) -> None:
         """The event "progress"."""
         self.event("progress", node=node_id, title=label, step=step, total=total, unit=unit)
 

@@ -73,7 +73,7 @@ class HeadlessHost:
         ) -> None:
             if self.interrupt.is_set():
                 raise Cancelled
-            self.console.progress(node_id, label, step, total, unit)
+            self.console.progress(node_id, label, step, total, unit, preview)
 
         return advance
 

@@ -58,12 +58,22 @@ class Job:
         prompt: the nodes.
         workflow: the editor's document, if it came from there; pictures carry it.
         files: files that the prompt names, wherever they are.
+        targets: the output nodes to run; None is all.
+        extra: what a client sent along for hidden inputs of nodes.
     """
 
     name: str
     prompt: Prompt
     workflow: dict[str, Any] | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    targets: Sequence[str] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def extra_data(self) -> dict[str, Any]:
+        """What hidden inputs of nodes may ask for."""
+        workflow = {} if self.workflow is None else {"extra_pnginfo": {"workflow": self.workflow}}
+        return {**workflow, **self.extra}
 
     @property
     def titles(self) -> dict[str, str]:
@@ -109,7 +119,7 @@ class Runner:
     ) -> None:
         self.folders = Folders([*(inputs or [Path("input")]), EXAMPLES / "input"], output)
         self.console = console
-        self._host = HeadlessHost(models, device, dtype, allow_pickle, self.folders, console)
+        self.host = HeadlessHost(models, device, dtype, allow_pickle, self.folders, console)
         others = load_packs(packs)
         self.node_classes = {**others.classes, **CLASSES, **NODE_CLASS_MAPPINGS}
         self.display_names = {**others.names, **DISPLAY_NAMES, **NODE_DISPLAY_NAME_MAPPINGS}
@@ -132,20 +142,20 @@ class Runner:
             if not overrides.image.is_file():
                 raise UnclipError(f"--image: there is no file {overrides.image}.")
             read_frames(overrides.image)
-        with nodes_host.using(self._host):
+        with nodes_host.using(self.host):
             source = open_workflow(workflow)
             return make_job(source, self.node_classes, self.display_names, overrides, rng)
 
     def prompt(self, source: Document) -> Prompt:
         """A document of either kind as a prompt of this runner's nodes."""
-        with nodes_host.using(self._host):
+        with nodes_host.using(self.host):
             return prompt_of(source, self.node_classes, self.display_names)
 
     def check(self, job: Job) -> Validation:
         """Every problem of a job."""
         folders = replace(self.folders, named=job.files)
-        with nodes_host.using(replace(self._host, folders=folders)):
-            return validate(job.prompt, self.node_classes)
+        with nodes_host.using(replace(self.host, folders=folders)):
+            return validate(job.prompt, self.node_classes, job.targets)
 
     def run(
         self,
@@ -169,6 +179,7 @@ class Runner:
         on_event: OnEvent | None = None,
         stop: threading.Event | None = None,
         folders: Folders | None = None,
+        prompt_id: str | None = None,
         keep_values: bool = False,
     ) -> Outcome:
         """Run a workflow that was prepared; errors as for :meth:`run`.
@@ -179,35 +190,42 @@ class Runner:
             on_event: called with ComfyUI's event names and their data, as they happen.
             stop: set it from anywhere to stop the run, or its wait for its turn.
             folders: where it reads and writes; by default the runner's.
+            prompt_id: the name of the run in its events; default a new UUID.
             keep_values: put the outputs of the nodes into the result, too.
 
         Raises:
             Cancelled: it was stopped before its turn came.
         """
         host = replace(
-            self._host,
+            self.host,
             folders=replace(folders or self.folders, named=job.files),
             console=console or self.console,
             titles=job.titles,
             interrupt=stop or threading.Event(),
         )
         with _turn(host.interrupt), nodes_host.using(host):
-            validation = validate(job.prompt, self.node_classes)
+            validation = validate(job.prompt, self.node_classes, job.targets)
             if not validation.ok:
                 raise InvalidWorkflow(job.name, validation)
             check_writable(host.folders.output)
             result = execute(
                 validation.prompt,
                 self.node_classes,
-                {"extra_pnginfo": {"workflow": job.workflow}} if job.workflow is not None else {},
+                job.extra_data,
                 outputs=validation.outputs,
                 cache=self._cache,
                 on_event=_announced(job, host, on_event),
                 interrupt=host.interrupt,
+                prompt_id=prompt_id,
                 keep_values=keep_values,
             )
         entries = (entry for ui in result.ui.values() for entry in ui.get("images", []))
         return Outcome(job, result, [host.folders.path(entry) for entry in entries])
+
+    def free(self) -> None:
+        """Forget all results between two runs; models that nobody else holds go with them."""
+        with _turn(threading.Event()):
+            self._cache.start((), {})
 
 
 @contextmanager

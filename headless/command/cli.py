@@ -46,6 +46,7 @@ from .options import (
     runner_from,
     running_options,
 )
+from .serve import add_serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -192,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = [output_options(), folder_options()]
     _add_run(commands, [*shared, running_options()])
     add_batch(commands, [*shared, running_options()])
+    add_serve(commands, [*shared, running_options()])
     validate = commands.add_parser(
         "validate", parents=shared, help="list every problem of a workflow"
     )

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..console import Console, EventConsole
+
+if TYPE_CHECKING:
+    from ..console import Preview
 
 BAR_WIDTH = 24
 
@@ -42,7 +45,15 @@ class TextConsole(Console):
         self._line_open = False
         self._start = 0.0
 
-    def progress(self, node_id: str, label: str, step: int, total: int, unit: str) -> None:
+    def progress(
+        self,
+        node_id: str,
+        label: str,
+        step: int,
+        total: int,
+        unit: str,
+        preview: Preview | None = None,
+    ) -> None:
         """Draw the bar."""
         if step == 0:
             self._start = time.perf_counter()

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from ...pipelines.errors import UnclipError
-from .console import Console
-from .options import check_folders, folder_options, output_options, runner_from, running_options
+from ..console import Console
+from .options import runner_from
 
 PORT = 8188
 TOKEN = "UNCLIP_TOKEN"
 
 
-def add_serve(commands: Any) -> None:
+def add_serve(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
     """The options of the command."""
     parser = commands.add_parser(
         "serve",
-        parents=[output_options(), folder_options(), running_options()],
+        parents=shared,
         help="open the graph editor in the browser",
         description="Serve the official graph editor with the nodes of this pack, and ComfyUI's "
         "HTTP interface for other programs. Stop it with Ctrl-C; what waits in the queue is there "
@@ -44,7 +44,7 @@ def add_serve(commands: Any) -> None:
         default=os.environ.get(TOKEN),
         help=f"what every request must carry; needed beyond this machine (default: ${TOKEN})",
     )
-    parser.set_defaults(answer=serve)
+    parser.set_defaults(command=serve)
 
 
 def serve(arguments: argparse.Namespace, console: Console) -> int:
@@ -64,7 +64,6 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
             f"--host {host} lets other machines in, so a token is needed: --token "
             f"{secrets.token_urlsafe(16)} for instance, or set {TOKEN}."
         )
-    check_folders(arguments)
     runner = runner_from(arguments, console, output=arguments.out)
     app = application(runner, host=host, token=token, user=arguments.user)
     name = f"[{host}]" if ":" in host else host

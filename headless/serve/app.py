@@ -61,7 +61,9 @@ def application(
     Raises:
         UnclipError: the editor is not installed, or the queue cannot be opened.
     """
-    app = web.Application(client_max_size=max_upload, middlewares=[guard(host, token), plain_errors])
+    app = web.Application(
+        client_max_size=max_upload, middlewares=[guard(host, token), plain_errors]
+    )
     store = JobStore(user / "jobs.sqlite")
     hub = Hub(routes_nodes.features(max_upload))
 
@@ -70,7 +72,14 @@ def application(
 
     worker = Worker(runner, store, hub, told)
     server = Server(
-        runner, store, hub, user, editor or editor_files(), worker.wake, worker.interrupt
+        runner,
+        store,
+        hub,
+        user,
+        editor or editor_files(),
+        worker.wake,
+        worker.interrupt,
+        worker.free,
     )
     app[SERVER], app[WORKER] = server, worker
     for module in (routes_nodes, routes_jobs, routes_files, routes_users, routes_editor):

@@ -10,7 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
+from ...pipelines import json_file
 from ...pipelines.errors import UnclipError
+from ...pipelines.files import inside
 from ..runner import Runner
 from .hub import Hub
 from .store import JobStore
@@ -33,6 +35,7 @@ class Server:
         editor: the static files of the official editor.
         wake: called when there is something to run.
         interrupt: stops the run of a job by its id, or whatever runs; whether it did.
+        free: forgets results and models before the next run.
         log: the last lines that the server printed.
     """
 
@@ -43,6 +46,7 @@ class Server:
     editor: Path
     wake: Callable[[], None]
     interrupt: Callable[[str | None], bool]
+    free: Callable[[], None]
     log: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,13 +62,31 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     """
     if not request.can_read_body:
         return {}
-    try:
-        found = await request.json()
-    except (ValueError, RecursionError):
-        raise refusal(web.HTTPBadRequest, "The body is not JSON.") from None
+    found = await json_of(request)
     if not isinstance(found, dict):
         raise refusal(web.HTTPBadRequest, "The body is not a JSON object.")
     return found
+
+
+async def json_of(request: web.Request) -> Any:
+    """The JSON value that a request carries, bounded in size and depth.
+
+    Raises:
+        HTTPBadRequest: it carries something else.
+    """
+    try:
+        return json_file.parse(await request.read())
+    except ValueError as error:
+        raise refusal(web.HTTPBadRequest, f"The body {error}.") from None
+
+
+def below(root: Path, subfolder: str) -> Path:
+    """A folder below ``root``, or ``root`` itself.
+
+    Raises:
+        UnclipError: it lies elsewhere.
+    """
+    return inside(root, subfolder) if Path(subfolder) != Path() else root.resolve()
 
 
 def refusal(kind: type[web.HTTPError], message: str) -> web.HTTPError:

@@ -37,8 +37,11 @@ class Hub:
         self._features = features
         self._clients: dict[str, Client] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: set[asyncio.Future[Any]] = set()
 
-    async def serve(self, request: web.Request, sid: str, hello: dict[str, Any]) -> web.StreamResponse:
+    async def serve(
+        self, request: web.Request, sid: str, hello: dict[str, Any]
+    ) -> web.StreamResponse:
         """Keep a websocket until it closes; a new one of the same id replaces the old."""
         socket = web.WebSocketResponse(heartbeat=30, max_msg_size=2**20)
         await socket.prepare(request)
@@ -116,4 +119,6 @@ class Hub:
                 client.outbox.put_nowait(message)
             except asyncio.QueueFull:
                 del self._clients[id]
-                asyncio.ensure_future(client.socket.close(code=1013, message=b"too slow"))
+                closing = asyncio.ensure_future(client.socket.close(code=1013))  # try again later
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)

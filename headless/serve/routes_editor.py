@@ -7,7 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ..runner import EXAMPLES, example_names
+from ..folders import EXAMPLES
+from ..runner import example_names
 from .context import PACK, ROOT, SERVER
 
 routes = web.RouteTableDef()

@@ -10,14 +10,15 @@ import asyncio
 import io
 import json
 import mimetypes
-from pathlib import Path
-from typing import Any, BinaryIO
+from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from aiohttp import web
 
 from ...pipelines.errors import UnclipError
-from ..folders import inside, write_new, write_over
-from .context import SERVER, Server, refusal
+from ...pipelines.files import inside, write_atomically
+from ..folders import write_over
+from .context import SERVER, Server, below, refusal
 
 routes = web.RouteTableDef()
 KINDS = ("input", "output", "temp")
@@ -45,7 +46,7 @@ def _existing(server: Server, name: str, kind: str, subfolder: str) -> Path:
             name, kind = name[: -len(one) - 3], one
     roots = [Path(root) for root in server.runner.folders.inputs]
     for root in roots if kind == "input" else [_folder(server, kind)]:
-        path = inside(inside(root, subfolder), name)
+        path = inside(below(root, subfolder), name)
         if path.is_file():
             return path
     raise refusal(web.HTTPNotFound, f"There is no file {name!r} any more, or there never was.")
@@ -118,14 +119,16 @@ async def _upload(request: web.Request, masks: bool = False) -> dict[str, str]:
     if not isinstance(sent, web.FileField) or not sent.filename:
         raise refusal(web.HTTPBadRequest, "The form has no file named image.")
     kind, subfolder = str(form.get("type") or "input"), str(form.get("subfolder") or "")
-    folder = inside(_folder(server, kind), subfolder)
+    folder = below(_folder(server, kind), subfolder)
     content = await asyncio.to_thread(sent.file.read)
     original = None
     if masks:
         original = _original(server, form.get("original_ref"))
     content = await asyncio.to_thread(_checked, content, original)
     overwrite = str(form.get("overwrite")).lower() in ("true", "1")
-    name = await asyncio.to_thread(_keep, folder, Path(sent.filename).name, content, overwrite)
+    name = await asyncio.to_thread(
+        _keep, folder, PureWindowsPath(sent.filename).name, content, overwrite
+    )
     return {"name": name, "subfolder": subfolder, "type": kind}
 
 
@@ -147,7 +150,7 @@ def _checked(content: bytes, original: Path | None) -> bytes:
     """
     from PIL import Image
 
-    from ..core_nodes.files import read_frames
+    from ...pipelines.image_files import read_frames
 
     try:
         with Image.open(io.BytesIO(content)) as sent:
@@ -185,9 +188,6 @@ def _keep(folder: Path, name: str, content: bytes, overwrite: bool) -> str:
     stem, ending = Path(name).stem, Path(name).suffix
     inside(folder, name)
 
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
@@ -196,7 +196,7 @@ def _keep(folder: Path, name: str, content: bytes, overwrite: bool) -> str:
         for i in range(1, 10_000):
             path = folder / name
             try:
-                write_new(path, write)
+                write_atomically(path, lambda file: file.write(content), overwrite=False)
                 return name
             except FileExistsError:
                 if path.is_file() and path.read_bytes() == content:

@@ -186,7 +186,9 @@ async def get_jobs(request: web.Request) -> web.Response:
         for job in request.app[SERVER].store.list(wanted or STATUSES)
         if query.get("workflow_id") in (None, "", job.workflow_id)
     ]
-    jobs.sort(key=_duration if sort_by == "execution_duration" else _created, reverse=order == "desc")
+    jobs.sort(
+        key=_duration if sort_by == "execution_duration" else _created, reverse=order == "desc"
+    )
     page = jobs[offset:] if limit is None else jobs[offset : offset + limit]
     pagination = {
         "offset": offset,
@@ -237,6 +239,8 @@ def _cancel(server: Server, id: str) -> bool:
 
 @routes.post("/free")
 async def free(request: web.Request) -> web.Response:
-    """Forget results and models that nothing uses, between two runs."""
-    await body_of(request)
+    """``{"unload_models": true}`` or ``{"free_memory": true}``: forget both before the next run."""
+    body = await body_of(request)
+    if body.get("unload_models") or body.get("free_memory"):
+        request.app[SERVER].free()
     return web.Response()

@@ -14,17 +14,20 @@ from typing import Any
 
 from aiohttp import web
 
-from ..folders import inside, write_over
-from .context import SERVER, body_of, refusal
+from ...pipelines import json_file
+from ...pipelines.files import inside
+from ..folders import write_over
+from .context import SERVER, below, body_of, json_of, refusal
 
 routes = web.RouteTableDef()
 SETTINGS = "comfy.settings.json"
 DEFAULTS: dict[str, Any] = {
     "Comfy.TutorialCompleted": True,
     "Comfy.InstalledVersion": "1.58.1",
-    "Comfy.Release.Status": "skipped",
+    "Comfy.Notification.ShowVersionUpdates": False,
 }
-"""Settings of a person who has none: nothing stands between them and the canvas."""
+"""Settings of a person who has none: nothing stands between them and the canvas, and nothing
+is asked of other machines."""
 
 
 def _home(request: web.Request) -> Path:
@@ -32,11 +35,7 @@ def _home(request: web.Request) -> Path:
 
 
 def _file(request: web.Request, part: str = "file") -> Path:
-    home = _home(request)
-    path = inside(home, urllib.parse.unquote(request.match_info[part]))
-    if path == home.resolve():
-        raise refusal(web.HTTPBadRequest, "A file name is missing.")
-    return path
+    return inside(_home(request), urllib.parse.unquote(request.match_info[part]))
 
 
 def _existing(request: web.Request) -> Path:
@@ -72,10 +71,10 @@ async def users(request: web.Request) -> web.Response:
 def _settings(request: web.Request) -> dict[str, Any]:
     path = _home(request) / SETTINGS
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json_file.read(path)
     except FileNotFoundError:
         return dict(DEFAULTS)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         message = f"The settings {path} cannot be read ({error}); mend the file or remove it."
         raise refusal(web.HTTPInternalServerError, message) from None
     return found if isinstance(found, dict) else dict(DEFAULTS)
@@ -109,23 +108,21 @@ async def post_settings(request: web.Request) -> web.Response:
 @routes.post("/settings/{id}")
 async def post_setting(request: web.Request) -> web.Response:
     """Change one setting."""
-    try:
-        value = await request.json()
-    except (ValueError, RecursionError):
-        raise refusal(web.HTTPBadRequest, "The body is not JSON.") from None
+    value = await json_of(request)
     _keep_settings(request, _settings(request) | {request.match_info["id"]: value})
     return web.Response()
 
 
 @routes.get("/userdata")
 async def list_files(request: web.Request) -> web.Response:
-    """The files of a folder: ``dir``, ``recurse``, ``full_info``, ``split``."""
+    """The files of a folder: ``dir``, ``recurse``, ``full_info``, ``split``.
+
+    One that nothing was kept in yet has none.
+    """
     query = request.query
     if not query.get("dir"):
         raise refusal(web.HTTPBadRequest, "dir is missing.")
-    folder = inside(_home(request), query["dir"])
-    if not folder.is_dir():
-        raise refusal(web.HTTPNotFound, f"There is no folder {query['dir']!r}.")
+    folder = below(_home(request), query["dir"])
     walk = folder.rglob("*") if query.get("recurse", "").lower() == "true" else folder.glob("*")
     files = sorted(path for path in walk if path.is_file())
     told: list[Any] = [_told(path, folder) for path in files]
@@ -141,7 +138,7 @@ async def list_tree(request: web.Request) -> web.Response:
     """Everything below the folder ``path``, folders first."""
     home = _home(request)
     asked = urllib.parse.unquote(request.query.get("path", ""))
-    folder = inside(home, asked)
+    folder = below(home, asked)
     if asked and not folder.is_dir():
         raise refusal(web.HTTPNotFound, f"There is no folder {asked!r}.")
     told = sorted(_tree(folder, home), key=lambda one: (one["type"] == "file", one["name"].lower()))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from .context import Handler, refusal
 
@@ -23,8 +23,6 @@ POLICY = (
     "worker-src 'self' blob:; frame-src 'self'; object-src 'none'; base-uri 'self'"
 )
 """The editor asks other hosts for news; with this policy nothing leaves the machine."""
-
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 def is_loopback(host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,13 +18,20 @@ from .jobs import CANCELLED, COMPLETED, FAILED, Job
 from .store import JobStore, now
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL.Image import Image
+
+    from ..console import Preview
 
 PREVIEW_SECONDS = 0.3
 PREVIEW_EDGE = 512
 _STATUS = {"success": COMPLETED, "error": FAILED, "interrupted": CANCELLED}
-_KEPT = ("execution_start", "execution_cached", "execution_success", "execution_error",
-         "execution_interrupted")
+_KEPT = (
+    "execution_start",
+    "execution_cached",
+    "execution_success",
+    "execution_error",
+    "execution_interrupted",
+)
 """Events that stay in the history."""
 
 
@@ -38,11 +46,17 @@ class Worker(threading.Thread):
         self._runner, self._store, self._hub, self._told = runner, store, hub, told
         self._work = threading.Event()
         self._leave = threading.Event()
+        self._free = threading.Event()
         self._now: tuple[str, threading.Event] | None = None
         self._lock = threading.Lock()
 
     def wake(self) -> None:
         """There may be something to run."""
+        self._work.set()
+
+    def free(self) -> None:
+        """Forget results and models before the next job."""
+        self._free.set()
         self._work.set()
 
     def interrupt(self, id: str | None = None) -> bool:
@@ -63,6 +77,9 @@ class Worker(threading.Thread):
         """Until told to leave."""
         while not self._leave.is_set():
             self._work.clear()
+            if self._free.is_set():
+                self._free.clear()
+                self._runner.free()
             job = self._store.take()
             if job is None:
                 self._work.wait()
@@ -76,19 +93,21 @@ class Worker(threading.Thread):
         with self._lock:
             self._now = job.id, stop
         told = Telling(job, self._hub)
-        workflow = (job.extra.get("extra_pnginfo") or {}).get("workflow")
-        prepared = Prepared(job.id, job.prompt, workflow)
+        prepared = Prepared(job.id, job.prompt, targets=job.targets, extra=job.extra)
         try:
             result = self._runner.run_job(
                 prepared,
                 console=told,
                 on_event=told.on_event,
                 stop=stop,
-                targets=job.targets,
                 prompt_id=job.id,
             ).result
             status, outputs = _STATUS[result.status], result.ui
-        except (UnclipError, Cancelled) as error:
+        except Cancelled:
+            status, outputs = CANCELLED, {}
+        except Exception as error:  # whatever it is, the next job gets its turn
+            if not isinstance(error, UnclipError):
+                logging.getLogger(__name__).exception("job %s", job.id)
             # Refused now though it was accepted: a file is gone, the disk is full.
             told.refused(error)
             status, outputs = FAILED, {}
@@ -139,7 +158,7 @@ class Telling(Console):
         step: int,
         total: int,
         unit: str,
-        preview: Callable[[], Image.Image] | None = None,
+        preview: Preview | None = None,
     ) -> None:
         """A step of a node, with its picture a few times a second."""
         state = self._nodes.setdefault(node_id, self._where(node_id, node_id))
@@ -160,7 +179,7 @@ class Telling(Console):
 
     def refused(self, error: Exception) -> None:
         """The run could not begin."""
-        told = {
+        told: dict[str, Any] = {
             "prompt_id": self._job.id,
             "node_id": None,
             "node_type": None,
@@ -205,7 +224,7 @@ class Telling(Console):
         self._hub.send("progress_state", told, self._job.client)
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def _jpeg(picture: Image) -> bytes:
     picture.thumbnail((PREVIEW_EDGE, PREVIEW_EDGE))
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=95)
