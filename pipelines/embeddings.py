@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .errors import SpaceMismatchError, UnclipError
+from .errors import SpaceMismatchError, UnclipError, warn
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,29 +17,64 @@ if TYPE_CHECKING:
 class EmbeddingSpace:
     """Where vectors of one pair of CLIP towers live.
 
-    Two spaces are the same when their ``id`` is: the encoder's name if it is a published
-    one, otherwise a hash of its projection weights, so that a retrained encoder is
-    another space even at the same dimension.
+    Attributes:
+        id: the encoder's name if it is a published one, otherwise a hash of its projection's
+            weights, so that a retrained encoder is another space even at the same dimension.
+        name: what to call it.
+        dim: numbers of a vector.
+        text, vision: digests of the towers' projections, where their weights are at hand. They
+            tell two encoders apart that go by one name.
+        assumed: the folder of a decoder that comes without an encoder and says nowhere which one
+            it was trained with; the space is then a guess by dimension.
     """
 
     id: str
     name: str
     dim: int
+    text: str = field(default="", compare=False)
+    vision: str = field(default="", compare=False)
+    assumed: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.dim})"
 
+    def is_same(self, other: EmbeddingSpace) -> bool:
+        """Whether vectors of both can be mixed: by their projections if both are known."""
+        pairs = ((self.text, other.text), (self.vision, other.vision))
+        known = [mine == others for mine, others in pairs if mine and others]
+        return all(known) if known else self.id == other.id
+
     def require(self, found: EmbeddingSpace, who: str) -> None:
         """Refuse an embedding of the space ``found`` for ``who``, which wants this one.
+
+        Says once for a folder if nothing in it tells whether they really are of one space.
 
         Raises:
             SpaceMismatchError: the spaces differ; both are named.
         """
-        if found.id != self.id:
+        if not self.is_same(found):
+            if self.id == found.id:
+                raise SpaceMismatchError(
+                    f"This embedding and {who} both go by {self}, but their encoders differ: the "
+                    f"weights of their projections are not the same, so one of them was trained "
+                    "on. Use a prior and an image encoder of the same model."
+                )
             raise SpaceMismatchError(
                 f"This embedding lives in {found}, {who} wants {self}; "
                 f"use a prior or an image encoder of {self.name}."
             )
+        if self.assumed and self.assumed not in _DOUBTED:
+            _DOUBTED.add(self.assumed)
+            warn(
+                f"Nothing in {self.assumed} says which encoder {who} there was trained with. By "
+                f"its size it is taken for {self.name}. If pictures show something else than "
+                "their embeddings, load it together with its own prior.",
+                stacklevel=3,
+            )
+
+
+# Folders whose space was guessed, and about which that was said.
+_DOUBTED: set[str] = set()
 
 
 def _check(name: str, value: Tensor, ndim: int) -> None:

@@ -261,7 +261,9 @@ def test_a_missing_tensor_is_named_before_anything_loads(stable, tmp_path, monke
     name = "model.diffusion_model.middle_block.0.out_layers.3.weight"
     file = broken(stable, tmp_path, lambda tensors: tensors.pop(name))
     model = load_model(file, CPU)
-    monkeypatch.setattr(SingleFileComponent, "_tensors", lambda self: pytest.fail("it was read"))
+    monkeypatch.setattr(
+        SingleFileComponent, "_tensors", lambda self, names: pytest.fail("it was read")
+    )
     with pytest.raises(ModelError, match=r"lack 1 tensors .*mid_block\.resnets\.0\.conv2\.weight"):
         model.decoder._unet.check()
 

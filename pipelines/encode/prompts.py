@@ -39,6 +39,6 @@ class PromptReader(ABC):
         """
         if text is None:
             return self.empty(count)
-        if text.space != self.space:
+        if not text.space.is_same(self.space):
             text = self.encode(text.prompts)
         return text.repeated(count)

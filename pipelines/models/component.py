@@ -273,6 +273,11 @@ class Component:
                 "copy the whole model folder again."
             )
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether its weights are on this machine, and quick to read a part of."""
+        return self.folder.is_dir() and bool(weight_files(self.folder))
+
     def tensor(self, key: str) -> torch.Tensor | None:
         """One tensor of its weights, or None if there is none of that name."""
         found = (read_tensor(path, key) for path in self.weight_files())

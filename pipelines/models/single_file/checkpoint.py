@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,9 +89,20 @@ class SingleFileComponent(Component):
         """The one file."""
         return [self.folder]
 
+    @property
+    def is_at_hand(self) -> bool:
+        """See :attr:`Component.is_at_hand`."""
+        return True
+
     def tensor(self, key: str) -> Tensor | None:
-        """See :meth:`Component.tensor`."""
-        return self._converted(self._tensors()).get(key)
+        """See :meth:`Component.tensor`; reads the one tensor that becomes it."""
+        import torch
+
+        for name, shape in self._header.items():
+            empty = {name: torch.empty(shape, device="meta")}
+            if key in self._part.convert(empty, self.config):
+                return self._part.convert(self._tensors([name]), self.config)[key]
+        return None
 
     def check(self) -> None:
         """See :meth:`Component.check`; here every tensor is looked for."""
@@ -114,16 +125,16 @@ class SingleFileComponent(Component):
         }
         return {names[name]: value for name, value in converted.items() if name in names}
 
-    def _tensors(self) -> dict[str, Tensor]:
+    def _tensors(self, names: Iterable[str]) -> dict[str, Tensor]:
         from safetensors import safe_open
 
         with safe_open(self.folder, "pt") as file:
-            return {name: file.get_tensor(name) for name in self._header}
+            return {name: file.get_tensor(name) for name in names}
 
     def _read(self) -> tuple[Any, set[str]]:
         import torch
 
-        weights = self._converted(self._tensors())
+        weights = self._converted(self._tensors(self._header))
         weights = {name: value.to(self.dtype).contiguous() for name, value in weights.items()}
         cls = self._class
         if self._from_transformers:
