@@ -292,7 +292,7 @@ def test_the_loader_says_why_a_file_is_not_in_the_list(stable, tmp_path, monkeyp
     monkeypatch.setattr(host.PlainHost, "model_roots", lambda self: [stable, tmp_path])
     validate = NODE_CLASS_MAPPINGS["UnCLIPLoader"].VALIDATE_INPUTS
     broken(stable, tmp_path, lambda tensors: tensors.pop("noise_augmentor.data_mean"))
-    assert validate("sd21-unclip-tiny.safetensors") is True
-    assert "sees no image embedding" in validate("broken.safetensors")
-    assert "is a pickle" in validate("sd21-unclip-h.ckpt")
-    assert "No model 'gone'" in validate("gone")
+    assert validate(model="sd21-unclip-tiny.safetensors") is True
+    assert "sees no image embedding" in validate(model="broken.safetensors")
+    assert "is a pickle" in validate(model="sd21-unclip-h.ckpt")
+    assert "No model 'gone'" in validate(model="gone")

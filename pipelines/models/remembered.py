@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from ..files import write_atomically
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def folder() -> Path:
