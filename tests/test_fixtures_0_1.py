@@ -14,7 +14,9 @@ from batches import manifest
 from PIL import Image
 from safetensors.torch import load_file
 from tiny_published import write_published
+from unclip_graph.headless.batch.comfyui_client import node_classes
 from unclip_graph.headless.command.cli import main
+from unclip_graph.headless.formats.editor import to_prompt
 from unclip_graph.headless.runner import Runner
 from unclip_graph.headless.workflow import RunError, Workflow
 from unclip_graph.pipelines.errors import SpaceMismatchError
@@ -25,6 +27,7 @@ FIXTURES = Path(__file__).parent / "fixtures" / "0.1"
 WORKFLOWS = {path.stem: path for path in sorted((FIXTURES / "workflows").glob("*.json"))}
 PROMPTS = json.loads((FIXTURES / "prompts.json").read_text("utf-8"))
 NODES = json.loads((FIXTURES / "object_info.json").read_text("utf-8"))
+COMFYUI = json.loads((FIXTURES / "comfyui_nodes.json").read_text("utf-8"))
 EMBEDDINGS = sorted((FIXTURES / "embeddings").glob("*.safetensors"))
 BATCH = "batch workflow.json --inputs table.csv --out out --set Prior.steps=4 --set Decode.steps=4"
 DEMO_IMAGE_ENCODER = "30e43019a9e73f96c7faec7ae556ce2ce57963f178c6fb731768f524eb0e8ea4"
@@ -84,6 +87,14 @@ def test_the_fixtures_are_whole():
 def test_a_workflow_becomes_the_same_prompt(name, capsys):
     assert main(["export", str(WORKFLOWS[name])]) == 0
     assert_same_prompt(json.loads(capsys.readouterr().out), PROMPTS[name], Runner().node_classes)
+
+
+@pytest.mark.parametrize("name", PROMPTS.keys() - KNOWN_HERE)
+def test_a_bridge_becomes_the_same_prompt_beside_comfyui(name):
+    """Where its own nodes are known; IP-Adapter's are another pack's."""
+    classes = {**node_classes(COMFYUI)[0], **Runner().node_classes}
+    workflow = json.loads(WORKFLOWS[name].read_text("utf-8"))
+    assert_same_prompt(to_prompt(workflow, classes), PROMPTS[name], classes)
 
 
 @pytest.mark.parametrize("form", ["editor", "api"])

@@ -41,12 +41,29 @@ def Text(self, text):
     return (text,)
 
 
+@v1(
+    {
+        "kind": (["a", "b"], {"control_after_generate": True}),
+        "seed": ("INT", {"control_after_generate": False}),
+        "frames": ("INT", {"control_after_generate": True}),
+        "last": ("STRING", {}),
+    }
+)
+def Controlled(self, **inputs):
+    return (0,)
+
+
+@v1({"first": INT, "forced": ("INT", {"forceInput": True}), "last": INT})
+def Forced(self, **inputs):
+    return (0,)
+
+
 @v1({"image": ("IMAGE",), "other": ("IMAGE",), "size": INT}, returns=("IMAGE",))
 def Filter(self, image, other, size):
     return (image,)
 
 
-CLASSES = {cls.__name__: cls for cls in (Sample, Load, SaveImage, Text, Filter)}
+CLASSES = {cls.__name__: cls for cls in (Sample, Load, SaveImage, Text, Controlled, Forced, Filter)}
 
 
 class Flow:
@@ -99,6 +116,13 @@ def test_values_get_their_names_and_controls_are_skipped():
     }
 
 
+def test_how_many_values_a_control_has_depends_on_its_widget():
+    """Two behind a choice, one behind a number, none behind a seed that declines."""
+    values = ["b", "fixed", "", 7, 24, "randomize", "end"]
+    inputs = Flow().node(1, "Controlled", values).prompt()["1"]["inputs"]
+    assert inputs == {"kind": "b", "seed": 7, "frames": 24, "last": "end"}
+
+
 def test_titles_come_from_the_file_then_from_display_names():
     flow = Flow().node(1, "Load", title="Model").node(2, "Load")
     prompt = to_prompt(flow.json(), CLASSES, {"Load": "Load model"})
@@ -116,6 +140,13 @@ def test_surplus_values_are_ignored():
     inputs = simple([7, "fixed", 30, "ddim", 0.25, "image", 1]).prompt()["2"]["inputs"]
     assert inputs["strength"] == 0.25
     assert "forced" not in inputs
+
+
+def test_old_files_hold_a_value_for_inputs_that_are_sockets_wherever_these_stand():
+    inputs = Flow().node(1, "Forced", [5, 99, 7]).prompt()["1"]["inputs"]
+    assert inputs == {"first": 5, "last": 7}
+    inputs = Flow().node(1, "Forced", [5, 7]).prompt()["1"]["inputs"]
+    assert inputs == {"first": 5, "last": 7}
 
 
 def test_old_files_hold_a_value_for_inputs_that_are_sockets():

@@ -209,3 +209,13 @@ def test_the_document_that_was_read_is_not_changed():
     before = repr(SAMPLERS)
     overridden(SAMPLERS, seed=99)
     assert repr(SAMPLERS) == before
+
+
+def test_a_value_behind_those_that_a_file_holds_is_written_to_its_own_place():
+    document = workflow(editor(1, "Sample", []))
+    (assigned,) = assignments_of(
+        to_prompt(document, CLASSES), DECLARATIONS, Overrides(assignments=["1.scale=0.5"])
+    )
+    embedded = apply_to_workflow(document, DECLARATIONS, [assigned])
+    inputs = to_prompt(embedded, CLASSES)["1"]["inputs"]
+    assert inputs == {"seed": 0, "steps": 9, "fast": False, "scale": 0.5, "method": "a"}

@@ -102,6 +102,24 @@ def test_values_that_an_instance_lacks_stand_inside(values, expected):
     assert (found["5:1"]["text"], found["5:2"]["size"]) == expected
 
 
+def test_a_socket_of_an_instance_has_no_place_among_its_values():
+    grown = {
+        "id": "grown",
+        "name": "Grown",
+        "inputs": [port("a", 1), port("size", 2, type="INT")],
+        "outputs": [port("a", 3)],
+        "nodes": [node(2, "Grow", [3], a=1, size=2)],
+        "links": [link(1, -10, 0), link(2, -10, 1), link(3, 2, 0, -20)],
+    }
+    flow = workflow(
+        node(5, "grown", [9], a=11),
+        grown,
+        nodes=[node(8, "Make", [])],
+        links=[link(11, 8, 0)],
+    )
+    assert inputs(flow)["5:2"] == {"size": 9, "a": ["8", 0]}
+
+
 def test_a_link_into_an_instance_goes_on_inside():
     flow = workflow(
         node(5, "inner", ["outside", 9], size=11),
