@@ -226,7 +226,7 @@ def reconstruction(model: UnCLIP, edited: Edited) -> list[Result]:
         "plain": draw(model, image, edited.plain[some], guidance_scale=1.0),
         "fresh": draw(model, image),
     }
-    autoencoder = model.stages.decoder._autoencoder
+    autoencoder = model.stages.decoder._sample_space
     side = wanted.shape[1] // autoencoder.scale
     with torch.inference_mode():
         values["ceiling"] = torch.cat(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from .errors import SpaceMismatchError, UnclipError, warn
@@ -167,7 +167,7 @@ class ImageEmbedding:
         return len(self.vectors)
 
     def __repr__(self) -> str:
-        return f"ImageEmbedding({len(self)} in {self.space}: {self.source})"
+        return f"{type(self).__name__}({len(self)} in {self.space}: {self.source})"
 
     @property
     def name(self) -> str:
@@ -176,14 +176,26 @@ class ImageEmbedding:
 
     def __getitem__(self, index: Index) -> ImageEmbedding:
         """The embeddings at ``index`` (a slice, or integers; one may repeat)."""
-        return ImageEmbedding(self.vectors[index], self.space, self.source)
+        return replace(self, vectors=self.vectors[index])
 
     def repeated(self, count: int) -> ImageEmbedding:
         """One embedding broadcast to ``count``; ``count`` are returned as they are."""
         if len(self) == count:
             return self
         _check_repeat(len(self), count)
-        return ImageEmbedding(self.vectors.expand(count, -1), self.space, self.source)
+        return replace(self, vectors=self.vectors.expand(count, -1))
+
+
+@dataclass(frozen=True, repr=False)
+class NullEmbedding(ImageEmbedding):
+    """No picture: what guidance moves away from when nobody says from what.
+
+    Every decoder has its own idea of it (zeros, a learned vector, the embedding of zero pixels),
+    so that it reads only that this is a null. ``vectors`` are the embedding of zero pixels, or
+    zeros where the model that made it has no image encoder.
+    """
+
+    source: str = "null"
 
 
 def paired_size(what: str, *sizes: int) -> int:

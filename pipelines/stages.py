@@ -86,10 +86,11 @@ class StageDefaults:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawing:
+class DecodeSettings:
     """What a decoder can be asked for beside the embedding.
 
-    Batches of B embeddings pair with text, pictures, masks and hints of as many rows or one.
+    Texts, pictures, masks, hints and noises pair with the embeddings one to one, or one is for
+    all; see :mod:`.decode.pairing`.
 
     Attributes:
         seed: of the starting noise and the sampler's own.
@@ -164,14 +165,28 @@ class Decoder(Protocol):
         image: ImageEmbedding,
         negative: ImageEmbedding | None = None,
         *,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance_scale: float | None = None,
+        scheduler: str = "default",
+        width: int | None = None,
+        height: int | None = None,
+        count: int = 1,
+        text: TextEmbedding | None = None,
+        negative_text: TextEmbedding | None = None,
+        init_image: Tensor | None = None,
+        strength: float = DECODER_STRENGTH,
+        mask: Tensor | None = None,
+        hint: Tensor | None = None,
+        noise: Tensor | None = None,
+        noise_level: int = 0,
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
-        **settings: Any,
     ) -> Tensor:
         """Draw pictures of each embedding: [B * count, H, W, 3] float32 in 0..1.
 
-        ``settings`` are the fields of :class:`Drawing`, of which the model has :attr:`defaults`
-        for steps and guidance; ``generators`` replaces the seed.
+        See :class:`DecodeSettings`; None for ``steps`` or ``guidance_scale`` means
+        :attr:`defaults`. ``generators`` replaces the seed: one a picture.
         """
         ...
 

@@ -74,7 +74,7 @@ def test_picture_comes_back_from_its_embedding_and_inverted_noise(model):
     drawn = decoder.decode(embeds, noise=noise, steps=10, guidance_scale=1.0)
     # What the autoencoder makes of the picture is all that can come back.
     with torch.inference_mode():
-        best = decoder._autoencoder.decode(decoder._autoencoder.encode(drawn, 8, 8))
+        best = decoder._sample_space.decode(decoder._sample_space.encode(drawn, 8, 8))
     settings = {"steps": 20, "guidance_scale": 1.0}
     inverted = decoder.invert(drawn, embeds, steps=20, iterations=10)
     assert inverted.shape == noise.shape
@@ -106,7 +106,7 @@ def test_inversion_can_be_cancelled_and_checks_its_input(model):
 
     with pytest.raises(Cancelled):
         decoder.invert(torch.rand(1, 20, 30, 3), embed, steps=5, progress=stop)
-    with pytest.raises(UnclipError, match="batches of 3 and 5 do not pair"):
+    with pytest.raises(UnclipError, match="5 embeddings and 3 pictures do not pair"):
         decoder.invert(torch.rand(3, 16, 16, 3), embed[[0] * 5], steps=2)
 
 

@@ -83,12 +83,21 @@ def test_soft_edges_fade_evenly_and_stay_hard_at_the_frame():
     ("masks", "message"),
     [
         (torch.ones(1, 48, 48), "the mask is 48x48, the picture 96x48"),
-        (torch.ones(3, 48, 96), "3 masks do not pair with 1 pictures"),
+        (torch.ones(3, 48, 96), "3 masks and 2 pictures do not pair"),
     ],
 )
 def test_masks_that_do_not_fit_are_refused(model, scene, masks, message):
     with pytest.raises(UnclipError, match=message):
-        redraw(model.stages.decoder, scene[0], masks, scene[1], **FAST)
+        redraw(model.stages.decoder, scene[0].repeat(2, 1, 1, 1), masks, scene[1], **FAST)
+
+
+def test_each_of_several_masks_gets_as_many_pictures_as_counted(model, scene):
+    masks = torch.zeros(2, 48, 96)
+    masks[0, :, :48] = masks[1, :, 48:] = 1
+    drawn = redraw(model.stages.decoder, scene[0], masks, scene[1], count=2, **FAST)
+    changed = (drawn - scene[0][..., :3]).abs().sum(-1) > 1e-3
+    assert [part.any().item() for part in changed[..., :48]] == [True, True, False, False]
+    assert [part.any().item() for part in changed[..., 48:]] == [False, False, True, True]
 
 
 def test_wide_pictures_are_drawn_in_their_shape(model):

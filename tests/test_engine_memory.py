@@ -223,7 +223,7 @@ def test_decoding_in_strips_shows_no_seam(kind, rows):
 def test_pictures_that_do_not_fit_are_decoded_in_strips(tiny_model, monkeypatch):
     stages = load_model(tiny_model, Options("cpu"))
     expected = draw(stages, count=2, width=64, height=32)
-    movq = stages.decoder._autoencoder.network.network.module
+    movq = stages.decoder._sample_space.network.network.module
 
     def full(*args, **kwargs):
         raise RuntimeError("MPS backend out of memory")
@@ -244,8 +244,8 @@ def test_float8_halves_the_weights_and_keeps_the_picture():
     wide, narrow = (one.decoder._unet.network.size for one in (full, stored))
     assert narrow < wide / 2
     assert (
-        stored.decoder._autoencoder.network.network.size
-        == full.decoder._autoencoder.network.network.size
+        stored.decoder._sample_space.network.network.size
+        == full.decoder._sample_space.network.network.size
     )
 
 

@@ -104,5 +104,5 @@ def test_one_embedding_pairs_with_several_prompts(folders):
         for i, source in enumerate(generators(0, 2))
     ]
     assert (both - torch.cat(each)).abs().max() < 1e-4
-    with pytest.raises(UnclipError, match="batches of 2 and 3 do not pair"):
+    with pytest.raises(UnclipError, match="3 negative texts and 2 texts do not pair"):
         stages.decoder.decode(image, text=text, negative_text=text[[0, 0, 0]], steps=2)

@@ -47,10 +47,10 @@ def test_a_family_has_the_defaults_of_diffusers(name):
 
 
 def test_karlo_enlarges_in_as_many_steps_as_diffusers():
-    from unclip_graph.pipelines.families.karlo import UPSCALE_STEPS
+    from unclip_graph.pipelines.decode.super_resolution import STEPS
 
     theirs = inspect.signature(diffusers.UnCLIPPipeline.__call__).parameters
-    assert theirs["super_res_num_inference_steps"].default == UPSCALE_STEPS
+    assert theirs["super_res_num_inference_steps"].default == STEPS
 
 
 @pytest.fixture

@@ -109,11 +109,11 @@ def test_each_stage_draws_from_a_stream_of_its_own(drawn, tiny_model, karlo, noi
 
 
 def test_noise_on_the_embedding_is_not_the_beginning_of_the_starting_noise(noising, monkeypatch):
-    from unclip_graph.pipelines.families.stable_unclip import StableUnCLIPDecoder
+    from unclip_graph.pipelines.families.stable_unclip import NoisedConditioner
 
-    kept, noised = [], StableUnCLIPDecoder._noised
+    kept, noised = [], NoisedConditioner._noised
     monkeypatch.setattr(
-        StableUnCLIPDecoder,
+        NoisedConditioner,
         "_noised",
         lambda self, rows, level, noises: kept.append(noises) or noised(self, rows, level, noises),
     )

@@ -275,7 +275,7 @@ def test_a_wrong_shape_is_named(stable, tmp_path):
 
     model = load_model(broken(stable, tmp_path, widen), CPU)
     with pytest.raises(ModelError, match=r"mid_block\.resnets\.0\.conv1\.bias has shape \[128\]"):
-        model.decoder._autoencoder.network.check()
+        model.decoder._sample_space.network.check()
 
 
 def test_a_file_cut_short_is_refused_and_not_listed(stable, tmp_path):

@@ -18,10 +18,22 @@ PREVIEW_LATENTS = 16
 
 
 class Autoencoder:
-    """Pictures [N, H, W, 3] in 0..1 to latents [N, C, h, w] and back."""
+    """Pictures [N, H, W, 3] in 0..1 to latents [N, C, h, w] and back.
 
-    def __init__(self, network: Component):
+    ``squares`` says that a picture is drawn in squares of as many latents as a latent has pixels,
+    as Kandinsky's pipelines round sizes up.
+    """
+
+    only_edge: int | None = None
+
+    def __init__(self, network: Component, squares: bool = False):
         self.network = network
+        self._squares = squares
+
+    @property
+    def networks(self) -> tuple[Component, ...]:
+        """What must be on its device to encode and decode."""
+        return (self.network,)
 
     @property
     def channels(self) -> int:
@@ -32,6 +44,11 @@ class Autoencoder:
     def scale(self) -> int:
         """Pixels to a latent."""
         return 2 ** (len(self.network.config["block_out_channels"]) - 1)
+
+    def edge(self, pixels: int) -> int:
+        """How many latents an edge of ``pixels`` has, rounded up to what can be drawn."""
+        step = self.scale if self._squares else 1
+        return -(-pixels // (step * self.scale)) * step
 
     @property
     def _factor(self) -> float:

@@ -1,82 +1,86 @@
-"""What every diffusion decoder does; families differ in what their network sees."""
+"""The decoder of every family: diffusion from noise to a picture, given an image embedding.
+
+A family composes one of what it denoises (a :class:`.sample_space.SampleSpace`), what its
+network sees (a :class:`.conditioner.Conditioner`) and what else is its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..defaults import INVERT_ITERATIONS
-from ..embeddings import EmbeddingSpace, ImageEmbedding, paired_size
-from ..errors import UnclipError, warn
+from ..embeddings import EmbeddingSpace, ImageEmbedding
+from ..errors import UnclipError
 from ..images import fitted
 from ..models.component import Component, bring
 from ..models.weights import read_json
+from ..pairing import for_each_picture, paired
 from ..progress import Progress
-from ..sampling.loop import Noised
+from ..sampling.guidance import Guidance, Predict, Rows, placed
+from ..sampling.loop import AddNoise, first_sample, sample
 from ..sampling.noise import Stream, given_or_seeded, noise
 from ..sampling.noise import generators as seeded
 from ..sampling.schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
-from ..stages import Drawing, StageDefaults
-from .autoencoder import Autoencoder
-from .inversion import invert
-from .start import Start, denoise, each, start
-
-Predict = Callable[[Tensor, Tensor], Tensor]
-Condition = dict[str, Any]
+from ..stages import DecodeSettings, StageDefaults
+from . import checks, inpainting, inversion
+from .conditioner import Conditioner
+from .sample_space import SampleSpace
+from .size import edges, picture_size, size_of, trained_size
+from .start import Start, kept_rows, start_of
+from .super_resolution import SuperResolution
+from .unet import hint_rows, network, sees_kept, takes_hint
 
 
 class DiffusionDecoder:
-    """p(y | z): samples [N, C, h, w], which are latents of an autoencoder or pixels.
-
-    A family overrides :meth:`_condition` and :meth:`_predictor`; one that draws pixels also
-    what turns pictures into samples and back.
-    """
-
-    schedulers: ClassVar[tuple[str, ...]] = DECODER_SCHEDULERS
-    sees_text: ClassVar[bool] = False
-    noises_embedding: ClassVar[bool] = False
+    """p(y | z): samples [N, C, h, w] from noise, which become pictures."""
 
     def __init__(
         self,
         unet: Component,
-        autoencoder: Autoencoder,
+        sample_space: SampleSpace,
+        conditioner: Conditioner,
         scheduler: Path,
-        space: EmbeddingSpace,
         defaults: StageDefaults,
+        *,
+        schedulers: tuple[str, ...] = DECODER_SCHEDULERS,
+        add_noise: Callable[[float], AddNoise] | None = None,
+        network_keeps: bool = False,
+        super_resolution: SuperResolution | None = None,
     ):
-        self.space = space
+        """
+        Args:
+            schedulers: names of those that the network can be sampled with.
+            add_noise: how noise is added to a picture to start from at a strength, if not by the
+                scheduler.
+            network_keeps: an inpainting network alone keeps what it sees; else what is kept is put
+                back after each step.
+            super_resolution: what :meth:`upscale` does.
+        """
         self.defaults = defaults
-        self._unet, self._autoencoder = unet, autoencoder
+        self.schedulers = schedulers
+        self._unet = unet
+        self._sample_space = sample_space
+        self._conditioner = conditioner
         self._scheduler = scheduler
+        self._add_noise = add_noise
+        self._network_keeps = network_keeps
+        self._super_resolution = super_resolution
 
-    def _condition(
-        self,
-        image: ImageEmbedding,
-        negative: ImageEmbedding | None,
-        drawing: Drawing,
-        sources: Sequence[torch.Generator],
-    ) -> Condition:
-        """What the network sees beside x: a row a picture, after as many negative if guided."""
-        raise NotImplementedError
+    @property
+    def space(self) -> EmbeddingSpace:
+        """Where the embeddings that it draws must live."""
+        return self._conditioner.space
 
-    def _predictor(self, condition: Condition, outputs: int, begun: Start) -> Predict:
-        """The network as :func:`.sampling.sample` wants it; ``outputs`` channels of its output."""
-        model, device, dtype = self._unet.model, self._unet.device, self._unet.dtype
-        given = {
-            name: value.to(device) if value.dtype == torch.bool else value.to(device, dtype)
-            for name, value in condition.items()
-        }
-
-        def predict(x: Tensor, t: Tensor) -> Tensor:
-            output: Tensor = model(sample=x.to(dtype), timestep=t, **given).sample
-            return output[:, :outputs]
-
-        return predict
+    @property
+    def sees_text(self) -> bool:
+        """Whether the prompt has an effect beside the embedding."""
+        return self._conditioner.sees_text
 
     @torch.inference_mode()
     def decode(
@@ -90,77 +94,40 @@ class DiffusionDecoder:
     ) -> Tensor:
         """Draw pictures [B * count, H, W, 3] float32 in 0..1 on the CPU.
 
-        Rows of one embedding are neighbours. ``settings`` are the fields of
-        :class:`.stages.Drawing`. ``generators`` replaces the seed: one a picture.
+        Rows of one embedding are neighbours; :mod:`.pairing` says what pairs with what.
+        ``settings`` are the fields of :class:`.stages.DecodeSettings`. ``generators`` replaces
+        the seed: one a picture.
 
         Raises:
-            UnclipError: what is asked for does not pair, or this family cannot do it.
+            UnclipError: what is asked for does not pair, or this decoder cannot do it.
         """
-        drawing = self._drawing(**settings)
-        self.space.require(image.space, "the decoder")
-        if negative is not None:
-            self.space.require(negative.space, "the decoder")
-        beside = (negative, drawing.text, drawing.negative_text)
-        sizes = [len(one) for one in beside if one is not None]
-        image = image.repeated(paired_size("Decode", len(image), *sizes))
-        self._check(drawing)
-        total = len(image) * drawing.count
-        sources = given_or_seeded(generators, drawing.seed, total, Stream.DECODER)
-        others = given_or_seeded(generators, drawing.seed, total, Stream.EMBEDDING)
-        condition = self._condition(image, negative, drawing, others)
+        asked, sampler = self._checked(settings)
+        guidance = Guidance(asked.guidance_scale)
+        embeddings = self._rows(image, negative, asked)
+        total = embeddings * asked.count
+        sources = given_or_seeded(generators, asked.seed, total, Stream.DECODER)
+        noisers = given_or_seeded(generators, asked.seed, total, Stream.EMBEDDING)
+        given = partial(self._conditioner.given, image.repeated(embeddings), asked, noisers)
+        against = partial(self._conditioner.against, negative, asked, embeddings)
+        seen = self._conditioner.seen(guidance.rows(given(), against))
+
         # The autoencoder is needed last and for previews; a broken one costs no sampling.
-        bring(*self._networks)
-        sampler = make(drawing.scheduler, self._schedule, self.schedulers)
-        set_steps(sampler, drawing.steps)
-        height, width = self._size(drawing)
-        begun = start(
-            drawing,
-            (self._channels, height, width),
-            sources,
-            lambda pictures: self._encode(pictures, height, width),
-            self._unet.device,
-        )
-        outputs = self._channels * (2 if learned_variance(sampler) else 1)
-        predict = self._predictor(condition, outputs, begun)
-        samples = denoise(
-            drawing,
+        space = self._sample_space
+        bring(self._unet, *space.networks)
+        size = self._size(asked)
+        start = start_of(asked, embeddings, size, sources, space, self._unet.device)
+        beside = self._beside(start, hint_rows(asked.hint, embeddings, asked.count, size))
+        samples = sample(
+            self._guided(guidance, {**seen, **guidance.rows(beside, dict)}, sampler),
             sampler,
-            predict,
-            begun,
-            sources,
-            progress,
-            self._preview,
-            self._start_noised(drawing),
-            self._puts_back,
+            self._first_sample(start, sampler, asked),
+            generators=sources,
+            progress=progress,
+            preview=space.preview,
+            first=start.first,
+            after=self._put_back(start, sampler),
         )
-        return self._decode(samples)
-
-    def upscale(self, images: Tensor, **settings: Any) -> Tensor:
-        """Refuse: families with a super-resolution override this."""
-        raise UnclipError(
-            "Upscale: this decoder draws at full size and has no super-resolution of its own. "
-            "Use an upscale node of the host."
-        )
-
-    def trained_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what it draws well in a picture's shape.
-
-        The shorter edge is what the decoder was trained at, the other in proportion.
-        """
-        trained = min(self._pixels(self._size(self._drawing())))
-        ratio = trained / min(height, width)
-        size = self._drawing(
-            height=max(round(height * ratio), 1), width=max(round(width * ratio), 1)
-        )
-        across, down = self._pixels(self._size(size))
-        return down, across
-
-    def noise(
-        self, seed: int, count: int = 1, width: int | None = None, height: int | None = None
-    ) -> Tensor:
-        """The noise [count, C, h, w] that :meth:`decode` would start from with this seed."""
-        size = self._size(self._drawing(width=width, height=height))
-        return noise((self._channels, *size), seeded(seed, count, Stream.DECODER))
+        return space.decode(samples)
 
     @torch.inference_mode()
     def invert(
@@ -180,110 +147,130 @@ class DiffusionDecoder:
         the size the decoder was trained at. Decode with the same steps, DDIM and no
         guidance, or with ``image`` as the negative, to get the pictures back.
         """
+        size_and_steps = {"steps": steps, "width": width, "height": height}
+        asked, sampler = self._checked(
+            {**size_and_steps, "guidance_scale": 1.0, "scheduler": "ddim"}
+        )
         self.space.require(image.space, "the decoder")
-        total = paired_size("Invert", len(pictures), len(image))
-        drawing = self._drawing(steps=steps, guidance_scale=1.0, width=width, height=height)
-        self._check(drawing)
-        sources = seeded(0, total, Stream.INVERT)
-        condition = self._condition(image.repeated(total), None, drawing, sources)
-        bring(*self._networks)
-        sampler = make("ddim", self._schedule, ("ddim",))
-        set_steps(sampler, drawing.steps)
-        size = self._size(drawing)
-        covered = fitted(each(pictures, total, "pictures"), *self._pixels(size))
-        samples = self._encode(covered, *size)
-        predict = self._predictor(condition, self._channels, Start(samples))
-        found = invert(predict, sampler, samples, iterations=iterations, progress=progress)
+        total = paired("Invert", {"pictures": pictures, "embeddings": image})
+        noisers = seeded(0, total, Stream.INVERT)
+        seen = self._conditioner.seen(
+            self._conditioner.given(image.repeated(total), asked, noisers)
+        )
+        bring(self._unet, *self._sample_space.networks)
+        size = self._size(asked)
+        covered = fitted(
+            for_each_picture(pictures, total, 1), *picture_size(size, self._sample_space)
+        )
+        samples = self._sample_space.encode(covered, *size)
+        rows = {**seen, **self._beside(Start(samples), {})}
+        predict = self._guided(Guidance(asked.guidance_scale), rows, sampler)
+        found = inversion.invert(
+            predict, sampler, samples, iterations=iterations, progress=progress
+        )
         return found.cpu()
 
-    def _drawing(self, **settings: Any) -> Drawing:
-        return Drawing(**self.defaults.filled_in(settings))
+    def noise(
+        self, seed: int, count: int = 1, width: int | None = None, height: int | None = None
+    ) -> Tensor:
+        """The noise [count, C, h, w] that :meth:`decode` would start from with this seed."""
+        space = self._sample_space
+        shape = (space.channels, *edges(height, width, space, self._trained))
+        return noise(shape, seeded(seed, count, Stream.DECODER))
 
-    def _check(self, drawing: Drawing) -> None:
-        """Refuse what would draw something else than asked; warn of what has no effect."""
-        if drawing.hint is not None and not self._takes_hint:
+    def trained_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what it draws well in the shape of a picture."""
+        return trained_size(height, width, self._sample_space, self._trained)
+
+    def upscale(self, images: Tensor, **settings: Any) -> Tensor:
+        """Pictures enlarged; see :meth:`.super_resolution.SuperResolution.upscale`.
+
+        Raises:
+            UnclipError: this family has no super-resolution.
+        """
+        if self._super_resolution is None:
             raise UnclipError(
-                "Decode: this decoder takes no hint. Load a ControlNet decoder "
-                "(kandinsky-2-2-controlnet-depth), or unplug the hint."
+                "Upscale: this decoder draws at full size and has no super-resolution of its own. "
+                "Use an upscale node of the host."
             )
-        for name, text in (
-            ("text_embed", drawing.text),
-            ("negative_text_embed", drawing.negative_text),
-        ):
-            if text is not None and not self.sees_text:
-                _no_effect(name, "this decoder sees no text, only the image embedding")
-        if drawing.noise_level and not self.noises_embedding:
-            _no_effect("noise_level", "this decoder was not trained with noise on the embedding")
-        if drawing.negative_text is not None and drawing.guidance_scale <= 1:
-            _no_effect("negative_text_embed", "guidance is off at a guidance_scale of 1 or less")
-        if drawing.noise is not None:
-            self._check_noise(drawing)
+        return self._super_resolution.upscale(images, **settings)
 
-    def _check_noise(self, drawing: Drawing) -> None:
-        """Refuse a width or height that the noise does not have."""
-        has, asked = self._size(drawing), self._size(replace(drawing, noise=None))
-        for axis, name, edge in ((1, "width", drawing.width), (0, "height", drawing.height)):
-            if edge and asked[axis] != has[axis]:
-                across, down = self._pixels(has)
-                raise UnclipError(
-                    f"Decode: the noise is that of a {across}x{down} picture, but the {name} is to "
-                    f"be {edge}. Make noise of that size; unCLIP noise has a width and a height."
-                )
+    def check(self, **settings: Any) -> None:
+        """Refuse settings of :meth:`decode` that cannot work, from configurations alone.
 
-    @property
-    def _takes_hint(self) -> bool:
-        return False
+        Raises:
+            UnclipError: a setting that this decoder, or its scheduler, cannot do.
+        """
+        self._checked(settings)
 
-    def _start_noised(self, drawing: Drawing) -> Noised | None:
-        """What adds the noise to a picture to begin with; None is the sampler."""
-        return None
+    def _checked(self, settings: Mapping[str, Any]) -> tuple[DecodeSettings, Any]:
+        """What is asked for, with the model's defaults, and a scheduler that can do it."""
+        asked = DecodeSettings(**self.defaults.filled_in(settings))
+        checks.check(asked, self._capabilities, self._sample_space, self._trained)
+        sampler = make(asked.scheduler, self._schedule, self.schedulers)
+        set_steps(sampler, asked.steps)
+        return asked, sampler
 
-    @property
-    def _puts_back(self) -> bool:
-        """Whether what is kept is put back after each step."""
-        return True
+    def _rows(
+        self, image: ImageEmbedding, negative: ImageEmbedding | None, asked: DecodeSettings
+    ) -> int:
+        """How many embeddings to draw; all must live in this decoder's space."""
+        for embedding in (image, negative):
+            if embedding is not None:
+                self.space.require(embedding.space, "the decoder")
+        return paired(
+            "Decode",
+            {
+                "embeddings": image,
+                "negative embeddings": negative,
+                "texts": asked.text,
+                "negative texts": asked.negative_text,
+                "init images": asked.init_image,
+                "masks": asked.mask,
+                "hints": asked.hint,
+                "noises": asked.noise,
+            },
+        )
 
     @property
     def _schedule(self) -> dict[str, Any]:
         return read_json(self._scheduler / "scheduler_config.json")
 
     @property
-    def _networks(self) -> tuple[Component, ...]:
-        return self._unet, self._autoencoder.network
+    def _capabilities(self) -> checks.Capabilities:
+        conditioner = self._conditioner
+        return checks.Capabilities(
+            conditioner.sees_text, conditioner.noises_embedding, takes_hint(self._unet)
+        )
 
     @property
-    def _channels(self) -> int:
-        return self._autoencoder.channels
+    def _trained(self) -> int:
+        return int(self._unet.config["sample_size"])
 
     @property
-    def _multiple(self) -> int:
-        """Latents come in multiples of that."""
-        return 1
+    def _sees_kept(self) -> bool:
+        return sees_kept(self._unet, self._sample_space.channels)
 
-    def _size(self, drawing: Drawing) -> tuple[int, int]:
-        """Height and width of a sample: of the noise, as asked, of the picture, as trained."""
-        if drawing.noise is not None:
-            return int(drawing.noise.shape[-2]), int(drawing.noise.shape[-1])
-        picture, trained = drawing.init_image, int(self._unet.config["sample_size"])
-        height = drawing.height or (picture.shape[1] if picture is not None else None)
-        width = drawing.width or (picture.shape[2] if picture is not None else None)
-        step, pixels = self._multiple, self._multiple * self._autoencoder.scale
-        down, across = (-(-edge // pixels) * step if edge else trained for edge in (height, width))
-        return down, across
+    def _size(self, asked: DecodeSettings) -> tuple[int, int]:
+        return size_of(asked, self._sample_space, self._trained)
 
-    def _pixels(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Width and height in pixels of a sample's height and width."""
-        return size[1] * self._autoencoder.scale, size[0] * self._autoencoder.scale
+    def _beside(self, start: Start, hints: Rows) -> Rows:
+        """What of pictures the network sees beside the noisy samples."""
+        return {**hints, **(kept_rows(start) if self._sees_kept else {})}
 
-    def _encode(self, pictures: Tensor, height: int, width: int) -> Tensor:
-        return self._autoencoder.encode(pictures, height, width)
+    def _guided(self, guidance: Guidance, rows: Rows, sampler: Any) -> Predict:
+        outputs = self._sample_space.channels * (2 if learned_variance(sampler) else 1)
+        return guidance.around(network(self._unet, outputs), placed(rows, self._unet))
 
-    def _decode(self, samples: Tensor) -> Tensor:
-        return self._autoencoder.decode(samples)
+    def _first_sample(self, start: Start, sampler: Any, asked: DecodeSettings) -> Tensor:
+        # Within a mask at full strength nothing of the picture is left to start from.
+        from_nothing = start.kept is not None and start.first == 0
+        clean = None if from_nothing else start.clean
+        add_noise = self._add_noise(asked.strength) if self._add_noise else None
+        return first_sample(sampler, start.noise, clean, start.first, add_noise)
 
-    def _preview(self, samples: Tensor) -> Any:
-        return self._autoencoder.preview(samples)
-
-
-def _no_effect(name: str, reason: str) -> None:
-    warn(f"Decode: {name} has no effect; {reason}.", stacklevel=4)
+    def _put_back(self, start: Start, sampler: Any) -> Callable[[int, Tensor], Tensor] | None:
+        """What keeps a picture outside of a mask, unless the network alone is trusted with it."""
+        if start.clean is None or start.kept is None or (self._network_keeps and self._sees_kept):
+            return None
+        return partial(inpainting.keep, sampler, start.clean, start.noise, start.kept)

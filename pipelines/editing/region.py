@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..decode.start import each
 from ..embeddings import ImageEmbedding
 from ..errors import UnclipError, warn
+from ..pairing import for_each_picture, paired
 from ..stages import Decoder
 
 
@@ -52,7 +52,7 @@ def redraw(
     outside of them every pixel is the picture's own. ``pictures`` [B, H, W, C] and
     ``masks`` [B, H, W], both in 0..1, pair with the B embeddings one to one, or one is for
     all. At ``strength`` 1 the inside is drawn from nothing. ``settings`` are the fields of
-    :class:`..stages.Drawing`.
+    :class:`..stages.DecodeSettings`.
 
     A mask that is black everywhere changes nothing, with an UnclipWarning; one that is
     white everywhere draws a new picture.
@@ -66,11 +66,12 @@ def redraw(
             f"Region edit: the mask is {masks.shape[2]}x{masks.shape[1]}, the picture "
             f"{size[1]}x{size[0]}. Scale one to the other's size."
         )
-    total = len(image) * count
-    before, region = each(pictures[..., :3], total, "pictures"), each(masks, total, "masks")
+    embeddings = paired("Region edit", {"embeddings": image, "pictures": pictures, "masks": masks})
+    before = for_each_picture(pictures[..., :3], embeddings, 1)
+    region = for_each_picture(masks, embeddings, 1)
     if not (region >= 0.5).any():
         warn("Region edit: the mask is empty, so nothing is drawn. Paint what should change.")
-        return before
+        return before.repeat_interleave(count, dim=0)
     small = decoder.trained_size(size[0], size[1])
     drawn = decoder.decode(
         image,
@@ -83,8 +84,8 @@ def redraw(
         **settings,
     )
     back = _scaled(drawn.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
-    soft = feathered(region, feather)[..., None]
-    return torch.lerp(before.float(), back, soft)
+    soft = feathered(region, feather)[..., None].repeat_interleave(count, dim=0)
+    return torch.lerp(before.float().repeat_interleave(count, dim=0), back, soft)
 
 
 def _scaled(values: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
+from ..embeddings import EmbeddingSpace, ImageEmbedding, NullEmbedding, TextEmbedding
 from ..errors import ModelError, UnclipError, warn
 from ..models.component import Component
 from ..models.remembered import remembered
@@ -154,7 +154,7 @@ class ImageEncoderTower:
         return ImageEmbedding(self._embed(pixels), self.space, "picture")
 
     @cached_property
-    def null(self) -> ImageEmbedding:
+    def null(self) -> NullEmbedding:
         """The embedding of zero pixels, which stands for "no picture" in Kandinsky.
 
         Kept on disk, so that text to image does not load this tower (3.7 GB in float16) for
@@ -166,7 +166,7 @@ class ImageEncoderTower:
                 f"null image {self._tower.identity}",
                 lambda: self._embed(torch.zeros(1, 3, edge, edge)),
             )
-        return ImageEmbedding(vectors, self.space, "null")
+        return NullEmbedding(vectors, self.space)
 
     def _embed(self, pixels: Tensor) -> Tensor:
         model = self._tower.model

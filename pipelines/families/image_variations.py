@@ -11,12 +11,14 @@ from collections.abc import Sequence
 import torch
 
 from ..decode.autoencoder import Autoencoder
-from ..decode.diffusion import Condition, DiffusionDecoder
+from ..decode.conditioner import Conditioner, meant, repeated
+from ..decode.diffusion import DiffusionDecoder
 from ..embeddings import ImageEmbedding
 from ..encode.clip import ImageEncoderTower
 from ..models.folder import ModelFolder
+from ..sampling.guidance import Rows
 from ..spaces import space_of
-from ..stages import Drawing, MissingStage, StageDefaults, StageModels
+from ..stages import DecodeSettings, MissingStage, StageDefaults, StageModels
 
 DECODER = StageDefaults(50, 7.5)
 
@@ -29,29 +31,31 @@ def build(model: ModelFolder) -> StageModels:
         MissingStage("text encoder", model.name),
         MissingStage("prior", model.name),
         ImageEncoderTower(vision, model.part("feature_extractor"), space),
-        ImageVariationDecoder(
+        DiffusionDecoder(
             model.component("unet", "UNet2DConditionModel", cross_attention_dim=space.dim),
             Autoencoder(model.component("vae", "AutoencoderKL")),
+            TokenConditioner(space),
             model.part("scheduler"),
-            space,
             model.defaults("decoder", DECODER),
         ),
     )
 
 
-class ImageVariationDecoder(DiffusionDecoder):
-    """p(y | z) with the embedding in place of the prompt's tokens."""
+class TokenConditioner(Conditioner):
+    """The embedding as a single token [N, 1, D], in place of the prompt's."""
 
-    def _condition(
-        self,
-        image: ImageEmbedding,
-        negative: ImageEmbedding | None,
-        drawing: Drawing,
-        sources: Sequence[torch.Generator],
-    ) -> Condition:
-        """The embeddings as single tokens [N, 1, D]; guidance moves away from zeros."""
-        rows = image.vectors
-        if drawing.guidance_scale > 1:
-            against = negative.repeated(len(rows)).vectors if negative else torch.zeros_like(rows)
-            rows = torch.cat([against, rows])
-        return {"encoder_hidden_states": rows.repeat_interleave(drawing.count, dim=0)[:, None]}
+    def given(
+        self, image: ImageEmbedding, settings: DecodeSettings, sources: Sequence[torch.Generator]
+    ) -> Rows:
+        """The embeddings as they are."""
+        return {"encoder_hidden_states": repeated(image.vectors, settings)[:, None]}
+
+    def against(
+        self, negative: ImageEmbedding | None, settings: DecodeSettings, embeddings: int
+    ) -> Rows:
+        """Zeros stand for no picture."""
+        if (chosen := meant(negative)) is not None:
+            vectors = chosen.repeated(embeddings).vectors
+        else:
+            vectors = torch.zeros(embeddings, self.space.dim)
+        return {"encoder_hidden_states": repeated(vectors, settings)[:, None]}

@@ -16,18 +16,20 @@ import torch
 from torch import Tensor
 
 from ..decode.autoencoder import Autoencoder
-from ..decode.diffusion import Condition, DiffusionDecoder
-from ..embeddings import EmbeddingSpace, ImageEmbedding
+from ..decode.conditioner import Conditioner, meant, repeated
+from ..decode.diffusion import DiffusionDecoder
+from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from ..encode.clip import ImageEncoderTower, TextEncoderTower
 from ..errors import UnclipError
 from ..models.component import Component
 from ..models.folder import ModelFolder
 from ..models.weights import read_json
 from ..prior.diffusion import TransformerPrior
+from ..sampling.guidance import Rows
 from ..sampling.noise import noise
 from ..sampling.schedulers import make
 from ..spaces import space_of
-from ..stages import Drawing, MissingStage, StageDefaults, StageModels
+from ..stages import DecodeSettings, MissingStage, StageDefaults, StageModels
 from .karlo import no_picture
 
 PRIOR = StageDefaults(25, 4.0)
@@ -60,7 +62,7 @@ def build(model: ModelFolder) -> StageModels:
             partial(no_picture, space),
             model.defaults("prior", PRIOR),
         )
-    decoder = StableUnCLIPDecoder(
+    decoder = DiffusionDecoder(
         model.component(
             "unet",
             "UNet2DConditionModel",
@@ -68,62 +70,61 @@ def build(model: ModelFolder) -> StageModels:
             projection_class_embeddings_input_dim=2 * space.dim,
         ),
         Autoencoder(model.component("vae", "AutoencoderKL")),
+        NoisedConditioner(
+            space,
+            prompt_tower,
+            model.component("image_normalizer", "StableUnCLIPImageNormalizer"),
+            model.part("image_noising_scheduler"),
+        ),
         model.part("scheduler"),
-        space,
         model.defaults("decoder", DECODER),
-        prompt_tower,
-        model.component("image_normalizer", "StableUnCLIPImageNormalizer"),
-        model.part("image_noising_scheduler"),
     )
     return StageModels(text_encoder, prior, image_encoder, decoder)
 
 
-class StableUnCLIPDecoder(DiffusionDecoder):
-    """p(y | z, x): the UNet sees the prompt's tokens and, as a class, a noised embedding."""
+class NoisedConditioner(Conditioner):
+    """The prompt's tokens and, as a class, an embedding noised to a level."""
 
     sees_text = True
     noises_embedding = True
 
     def __init__(
         self,
-        unet: Component,
-        autoencoder: Autoencoder,
-        scheduler: Path,
         space: EmbeddingSpace,
-        defaults: StageDefaults,
         prompts: TextEncoderTower,
         normalizer: Component,
         noising: Path,
     ):
-        super().__init__(unet, autoencoder, scheduler, space, defaults)
+        super().__init__(space)
         self._prompts = prompts
         self._normalizer = normalizer
         self._noising = noising
 
-    def _condition(
-        self,
-        image: ImageEmbedding,
-        negative: ImageEmbedding | None,
-        drawing: Drawing,
-        sources: Sequence[torch.Generator],
-    ) -> Condition:
-        """Prompt tokens and class labels; without a text the prompt is empty.
+    def given(
+        self, image: ImageEmbedding, settings: DecodeSettings, sources: Sequence[torch.Generator]
+    ) -> Rows:
+        """Without a text the prompt is empty."""
+        rows = repeated(image.vectors, settings)
+        labels = self._noised(rows, settings.noise_level, noise(rows.shape[1:], sources))
+        return self._rows(settings.text, labels, settings)
 
-        Guidance moves away from the empty prompt and from zeros, or from ``negative``.
-        """
-        count = drawing.count
-        parts = [self._prompts.beside(drawing.text, len(image))]
-        rows = image.vectors.repeat_interleave(count, dim=0)
-        labels = self._noised(rows, drawing.noise_level, noise(rows.shape[1:], sources))
-        if drawing.guidance_scale > 1:
-            parts.insert(0, self._prompts.beside(drawing.negative_text, len(image)))
-            against = torch.zeros_like(labels)
-            if negative is not None and negative.vectors.any():
-                others = negative.repeated(len(image)).vectors.repeat_interleave(count, dim=0)
-                against = self._noised(others, drawing.noise_level, torch.zeros_like(others))
-            labels = torch.cat([against, labels])
-        tokens = torch.cat([part.tokens.repeat_interleave(count, dim=0) for part in parts])
-        return {"encoder_hidden_states": tokens, "class_labels": labels}
+    def against(
+        self, negative: ImageEmbedding | None, settings: DecodeSettings, embeddings: int
+    ) -> Rows:
+        """The empty prompt and zeros, which stand for no picture."""
+        if (chosen := meant(negative)) is not None:
+            rows = repeated(chosen.repeated(embeddings).vectors, settings)
+            labels = self._noised(rows, settings.noise_level, torch.zeros_like(rows))
+        else:
+            labels = torch.zeros(embeddings * settings.count, 2 * self.space.dim)
+        return self._rows(settings.negative_text, labels, settings)
+
+    def _rows(self, text: TextEmbedding | None, labels: Tensor, settings: DecodeSettings) -> Rows:
+        prompts = self._prompts.beside(text, len(labels) // settings.count)
+        return {
+            "encoder_hidden_states": repeated(prompts.tokens, settings),
+            "class_labels": labels,
+        }
 
     def _noised(self, rows: Tensor, level: int, noises: Tensor) -> Tensor:
         """Embeddings noised to a level, with the level beside them [N, 2D].

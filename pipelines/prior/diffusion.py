@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..defaults import REFINE_STRENGTH
-from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding, paired_size
+from ..embeddings import EmbeddingSpace, ImageEmbedding, NullEmbedding, TextEmbedding
 from ..encode.clip import TextEncoderTower
 from ..errors import UnclipError
 from ..models.component import Component
 from ..models.weights import read_json
+from ..pairing import paired
 from ..progress import Progress
-from ..sampling.loop import begin, first_step, sample
+from ..sampling.guidance import Guidance, Network, Rows, placed
+from ..sampling.loop import first_sample, first_step, sample
 from ..sampling.noise import Stream, given_or_seeded, noise
 from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..stages import StageDefaults
+
+STREAMS = (Stream.PRIOR, Stream.PRIOR_NEGATIVE)
+REFINE_STREAMS = (Stream.REFINE, Stream.REFINE_NEGATIVE)
 
 
 class TransformerPrior:
@@ -35,7 +41,7 @@ class TransformerPrior:
         scheduler: Path,
         text_encoder: TextEncoderTower,
         space: EmbeddingSpace,
-        null: Callable[[], ImageEmbedding],
+        null: Callable[[], NullEmbedding],
         defaults: StageDefaults,
         samples_negative: bool = False,
     ):
@@ -74,91 +80,107 @@ class TransformerPrior:
         empty negative prompt counts as none. ``generators`` replaces the seed: B of them, or
         2B if the negative prompt is sampled, too.
         """
-        self.space.require(text.space, "the prior")
-        count = len(text)
-        if image is not None:
-            self.space.require(image.space, "the prior")
-            if not 0 <= strength <= 1:
-                raise UnclipError(f"Prior: strength must be within 0 and 1, found {strength}.")
-            count = paired_size("Prior", count, len(image))
-            text = text.repeated(count)
+        sampler = self._sampler(steps, scheduler)
+        first = 0 if image is None else _first_step(sampler, strength)
+        guidance = self._guidance(guidance_scale)
         if negative is not None and not any(prompt.strip() for prompt in negative.prompts):
             negative = None
-        if negative is not None:
-            self.space.require(negative.space, "the prior")
-            count = paired_size("Prior", count, len(negative))
-            text, negative = text.repeated(count), negative.repeated(count)
-        sampled = negative is not None and self._samples_negative
-        streams = [Stream.PRIOR, Stream.PRIOR_NEGATIVE]
-        if image is not None:
-            streams = [Stream.REFINE, Stream.REFINE_NEGATIVE]
-        if negative is not None and sampled:
-            rows, uncond = _stack(text, negative), _stack(negative, negative)
-        else:
-            rows, uncond = text, negative or self._text_encoder.empty(count)
-            streams.pop()
-        sources = given_or_seeded(generators, seed, count, *streams)
+        count = self._paired(text, negative, image)
+        sampled, away = self._texts(text, negative, count)
+        rows = guidance.rows(_seen(sampled), lambda: _seen(away()))
+        streams = REFINE_STREAMS if image is not None else STREAMS
+        sources = given_or_seeded(generators, seed, count, *streams[: len(sampled) // count])
+
+        model, device = self._transformer.model, self._transformer.device
         clean = None
         if image is not None:
-            clean = image.repeated(count).vectors.repeat(len(rows) // count, 1)
-        steps = self.defaults.steps if steps is None else steps
-        scale = self.defaults.guidance_scale if guidance_scale is None else guidance_scale
-        vectors = self._diffuse(
-            rows, uncond, clean, strength, sources, steps, scale, scheduler, progress
-        )
-        source = f"prior({text.prompts[0]})"
-        found = ImageEmbedding(vectors[:count], self.space, source)
-        if negative is None or not sampled:
-            return found, self._null().repeated(count)
-        return found, ImageEmbedding(vectors[count:], self.space, f"prior({negative.prompts[0]})")
-
-    def _diffuse(
-        self,
-        text: TextEmbedding,
-        uncond: TextEmbedding,
-        clean: Tensor | None,
-        strength: float,
-        sources: Sequence[torch.Generator],
-        steps: int,
-        guidance_scale: float,
-        scheduler_name: str,
-        progress: Progress | None,
-    ) -> Tensor:
-        config = read_json(self._scheduler / "scheduler_config.json")
-        scheduler = make(scheduler_name, config, PRIOR_SCHEDULERS)
-        set_steps(scheduler, steps)
-        model = self._transformer.model
-        device, dtype = self._transformer.device, self._transformer.dtype
-        both = _stack(uncond, text) if guidance_scale > 1 else text
-        pooled, tokens = both.pooled.to(device, dtype), both.tokens.to(device, dtype)
-        mask = both.mask.to(device)
-
-        def predict(x: Tensor, t: Tensor) -> Tensor:
-            output: Tensor = model(
-                x.to(dtype),
-                timestep=t,
-                proj_embedding=pooled,
-                encoder_hidden_states=tokens,
-                attention_mask=mask,
-            ).predicted_image_embedding
-            return output
-
-        first = 0
-        if clean is not None:
-            clean = (clean.to(device) - model.clip_mean) / model.clip_std
-            first = first_step(steps, strength)
-        started = noise((model.config.embedding_dim,), sources).to(device)
+            vectors = image.repeated(count).vectors.repeat(len(sampled) // count, 1)
+            clean = (vectors.to(device) - model.clip_mean) / model.clip_std
         x = sample(
-            predict,
-            scheduler,
-            begin(scheduler, started, clean, first),
-            guidance_scale=guidance_scale,
+            guidance.around(self._network(), placed(rows, self._transformer)),
+            sampler,
+            first_sample(sampler, self._noise(sources), clean, first),
             generators=sources,
             progress=progress,
             first=first,
         )
-        vectors: Tensor = model.post_process_latents(x)
-        return vectors.float().cpu()
+        vectors = model.post_process_latents(x).float().cpu()
+        image = ImageEmbedding(vectors[:count], self.space, f"prior({text.prompts[0]})")
+        if negative is None or len(sampled) == count:
+            return image, self._null().repeated(count)
+        source = f"prior({negative.prompts[0]})"
+        return image, ImageEmbedding(vectors[count:], self.space, source)
+
+    def check(self, *, steps: int | None = None, scheduler: str = "default") -> None:
+        """Refuse settings of :meth:`sample` that cannot work, from configurations alone.
+
+        Raises:
+            UnclipError: a scheduler that this prior cannot use, or too few steps for it.
+        """
+        self._sampler(steps, scheduler)
+
+    def _sampler(self, steps: int | None, scheduler: str) -> Any:
+        config = read_json(self._scheduler / "scheduler_config.json")
+        sampler = make(scheduler, config, PRIOR_SCHEDULERS)
+        set_steps(sampler, self.defaults.steps if steps is None else steps)
+        return sampler
+
+    def _guidance(self, scale: float | None) -> Guidance:
+        return Guidance(self.defaults.guidance_scale if scale is None else scale)
+
+    def _paired(
+        self, text: TextEmbedding, negative: TextEmbedding | None, image: ImageEmbedding | None
+    ) -> int:
+        """How many embeddings to sample; all must live in this prior's space."""
+        batches = {"texts": text, "negative texts": negative, "embeddings": image}
+        for batch in batches.values():
+            if batch is not None:
+                self.space.require(batch.space, "the prior")
+        return paired("Prior", batches)
+
+    def _texts(
+        self, text: TextEmbedding, negative: TextEmbedding | None, count: int
+    ) -> tuple[TextEmbedding, Callable[[], TextEmbedding]]:
+        """What to sample embeddings for, and what guidance moves away from.
+
+        A negative prompt that gets an embedding of its own is sampled after the others, and moved
+        away from itself, which is nowhere; so the reference does it, in one batch.
+        """
+        text = text.repeated(count)
+        if negative is None:
+            return text, lambda: self._text_encoder.empty(count)
+        away = negative.repeated(count)
+        if not self._samples_negative:
+            return text, lambda: away
+        return _stack(text, away), lambda: _stack(away, away)
+
+    def _noise(self, sources: Sequence[torch.Generator]) -> Tensor:
+        width = self._transformer.model.config.embedding_dim
+        return noise((width,), sources).to(self._transformer.device)
+
+    def _network(self) -> Network:
+        model, dtype = self._transformer.model, self._transformer.dtype
+
+        def network(x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+            output: Tensor = model(x.to(dtype), timestep=t, **rows).predicted_image_embedding
+            return output
+
+        return network
+
+
+def _first_step(sampler: Any, strength: float) -> int:
+    if not 0 <= strength <= 1:
+        raise UnclipError(f"Prior: strength must be within 0 and 1, found {strength}.")
+    return first_step("Prior", len(sampler.timesteps), strength)
+
+
+def _seen(text: TextEmbedding) -> Rows:
+    """What a ``PriorTransformer`` sees of prompts, by the names of its arguments."""
+    return {
+        "proj_embedding": text.pooled,
+        "encoder_hidden_states": text.tokens,
+        "attention_mask": text.mask,
+    }
 
 
 def _stack(first: TextEmbedding, second: TextEmbedding) -> TextEmbedding:

@@ -91,7 +91,11 @@ def set_steps(scheduler: Any, steps: int) -> None:
     Raises:
         UnclipError: too few steps for this scheduler, or more than it was trained with.
     """
-    least = 2 if type(scheduler).__name__ == "UnCLIPScheduler" else 1
+    least = 1
+    if type(scheduler).__name__ == "UnCLIPScheduler":
+        least = 2
+    elif type(scheduler).__name__ == "PNDMScheduler" and not scheduler.config.skip_prk_steps:
+        least = 4  # it begins with a Runge-Kutta method of four
     most = scheduler.config.num_train_timesteps
     if not least <= steps <= most:
         raise UnclipError(

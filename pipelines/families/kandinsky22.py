@@ -2,27 +2,35 @@
 
 CLIP text and vision towers with projection, a PriorTransformer that predicts the image
 embedding, a UNet that sees nothing but that embedding, and a MoVQ that turns latents
-into pixels (Razzhigaev et al. 2023, https://arxiv.org/abs/2310.03502). Each stage does
-what diffusers' ``KandinskyV22PriorPipeline`` and ``KandinskyV22Pipeline`` do, to the bit.
+into pixels (Razzhigaev et al. 2023, https://arxiv.org/abs/2310.03502). Each stage does what
+diffusers' ``KandinskyV22PriorPipeline``, ``KandinskyV22Pipeline``, ``...Img2ImgPipeline``,
+``...InpaintPipeline`` and ``...ControlnetPipeline`` do, to the bit: the UNet's configuration
+says what else it wants to see.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...decode.autoencoder import Autoencoder
-from ...embeddings import EmbeddingSpace
-from ...encode.clip import ImageEncoderTower, TextEncoderTower
-from ...models.component import Component
-from ...models.folder import ModelFolder
-from ...prior.diffusion import TransformerPrior
-from ...spaces import VIT_BIGG, space_of
-from ...stages import MissingStage, StageDefaults, StageModels
-from .decoder import KandinskyDecoder
+import torch
+from torch import Tensor
+
+from ..decode.autoencoder import Autoencoder
+from ..decode.conditioner import Conditioner, meant, repeated
+from ..decode.diffusion import DiffusionDecoder
+from ..embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
+from ..encode.clip import ImageEncoderTower, TextEncoderTower
+from ..encode.prompts import PromptReader
+from ..models.component import Component
+from ..models.folder import ModelFolder
+from ..prior.diffusion import TransformerPrior
+from ..sampling.guidance import Rows
+from ..spaces import VIT_BIGG, space_of
+from ..stages import DecodeSettings, MissingStage, StageDefaults, StageModels
 
 PRIOR = StageDefaults(25, 4.0)
 DECODER = StageDefaults(100, 4.0)
@@ -102,13 +110,12 @@ def build(model: ModelFolder) -> StageModels:
         unet = component("unet", "UNet2DConditionModel", **sees)
         movq = component("movq", "VQModel")
         space = space or _space_of_lone_decoder(unet)
-        decoder = KandinskyDecoder(
+        decoder = DiffusionDecoder(
             unet,
-            Autoencoder(movq),
+            Autoencoder(movq, squares=True),
+            KandinskyConditioner(space, image_encoder),
             part("scheduler"),
-            space,
             model.defaults("decoder", DECODER),
-            image_encoder,
         )
     return StageModels(text_encoder, prior, image_encoder, decoder)
 
@@ -120,3 +127,49 @@ def _space_of_lone_decoder(unet: Component) -> EmbeddingSpace:
         return VIT_BIGG
     name = f"unknown space of {unet.folder.parent.name}"
     return EmbeddingSpace(f"decoder-{unet.folder.parent.name}", name, int(dim or 0))
+
+
+class KandinskyConditioner(Conditioner):
+    """The embedding; the embedding of zero pixels stands for no picture.
+
+    ``prompts`` reads the prompt for a network that sees it, too.
+    """
+
+    def __init__(
+        self,
+        space: EmbeddingSpace,
+        image_encoder: Any,
+        prompts: PromptReader | None = None,
+    ):
+        super().__init__(space)
+        self._image_encoder = image_encoder
+        self._prompts = prompts
+        self.sees_text = prompts is not None
+
+    def given(
+        self, image: ImageEmbedding, settings: DecodeSettings, sources: Sequence[torch.Generator]
+    ) -> Rows:
+        """Without a text the prompt is empty."""
+        return self._rows(image, settings.text, settings)
+
+    def against(
+        self, negative: ImageEmbedding | None, settings: DecodeSettings, embeddings: int
+    ) -> Rows:
+        """The empty prompt and the embedding of zero pixels."""
+        away = meant(negative) or self._null(negative)
+        return self._rows(away.repeated(embeddings), settings.negative_text, settings)
+
+    def _null(self, given: ImageEmbedding | None) -> ImageEmbedding:
+        if given is not None and given.vectors.any():
+            # The prior's image encoder, which is of this space, has made it already.
+            return given
+        return self._image_encoder.null
+
+    def _rows(
+        self, image: ImageEmbedding, text: TextEmbedding | None, settings: DecodeSettings
+    ) -> Rows:
+        rows: dict[str, Tensor] = {"image_embeds": image.vectors}
+        if self._prompts is not None:
+            prompts = self._prompts.beside(text, len(image))
+            rows |= {"text_embeds": prompts.pooled, "encoder_hidden_states": prompts.tokens}
+        return {name: repeated(value, settings) for name, value in rows.items()}
