@@ -105,7 +105,10 @@ def test_the_starting_noise_can_be_given(plain):
         ),
         ({"hint": pictures(1)}, "takes no hint"),
         ({"strength": 1.5}, "within 0 and 1"),
-        ({"init_image": pictures(3)}, "3 init images, 2 embeddings and 2 negative embeddings do not pair"),
+        (
+            {"init_image": pictures(3)},
+            "3 init images, 2 embeddings and 2 negative embeddings do not pair",
+        ),
         ({"noise": torch.zeros(1, 9, 8, 8)}, "noise has 9 channels"),
         (
             {"noise": torch.zeros(1, 4, 8, 8), "width": 32},
