@@ -6,7 +6,8 @@ from typing import Annotated
 
 from ..pipelines import defaults
 from . import host
-from .sockets import ImageEmbed, Prior, TextEmbed
+from .checks import prior_steps
+from .sockets import PAIRED, ImageEmbed, Prior, TextEmbed
 from .spec import As, Output, forward, node
 from .widgets import ADVANCED, GuidanceScale, Number, PriorScheduler, Seed, Steps, Strength
 
@@ -23,19 +24,19 @@ Negative = Annotated[
     "UnCLIPPrior",
     "unCLIP prior",
     aliases=["diffusion prior", "text to image embedding", "kandinsky prior"],
+    check=prior_steps,
 )
 def sample(
     prior: Annotated[Prior, "The prior of a loaded model."],
     text_embed: Annotated[TextEmbed, As("text"), "What the picture should show."],
     seed: Annotated[Seed, "Chooses which picture the text becomes."] = 0,
-    steps: Steps = defaults.PRIOR_STEPS,
-    guidance_scale: Annotated[
-        GuidanceScale, "How strongly to follow the text."
-    ] = defaults.PRIOR_GUIDANCE,
+    steps: Steps = None,
+    guidance_scale: Annotated[GuidanceScale, "How strongly to follow the text."] = None,
     *,
     negative_text_embed: Annotated[
         TextEmbed | None,
         As("negative"),
+        "As many as texts, or one for all.",
         "What the picture should not show. Without it guidance moves away from the empty prompt.",
     ] = None,
     scheduler: PriorScheduler = "default",
@@ -58,19 +59,18 @@ def sample(
     "UnCLIPPriorRefine",
     "unCLIP prior refine",
     aliases=["emb2emb", "edit by text", "image to image prior"],
+    check=prior_steps,
 )
 def refine(
     prior: Annotated[Prior, "The prior of a loaded model."],
     image_embed: Annotated[ImageEmbed, As("image"), "The embedding to change."],
-    text_embed: Annotated[TextEmbed, As("text"), "What the picture should show instead."],
+    text_embed: Annotated[TextEmbed, As("text"), PAIRED, "What the picture should show instead."],
     seed: Annotated[Seed, "Chooses which of the many changed pictures."] = 0,
-    steps: Steps = defaults.REFINE_STEPS,
-    guidance_scale: Annotated[
-        GuidanceScale, "How strongly to follow the text."
-    ] = defaults.PRIOR_GUIDANCE,
+    steps: Steps = None,
+    guidance_scale: Annotated[GuidanceScale, "How strongly to follow the text."] = None,
     *,
     negative_text_embed: Annotated[
-        TextEmbed | None, As("negative"), "What the picture should not show."
+        TextEmbed | None, As("negative"), PAIRED, "What the picture should not show."
     ] = None,
     strength: Annotated[Strength, "How far to go from the embedding."] = defaults.REFINE_STRENGTH,
     scheduler: PriorScheduler = "default",

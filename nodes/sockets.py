@@ -49,6 +49,9 @@ def _tensor(name: str, wants: str) -> Socket:
     return Socket(name, wants, lambda value: hasattr(value, "ndim"))
 
 
+PAIRED = "As many as embeddings, or one for all."
+"""A text of what is given beside embeddings: how batches pair."""
+
 TextEncoder = Annotated[stages.TextEncoder, _model("UNCLIP_TEXT_ENCODER", "encode")]
 Prior = Annotated[stages.Prior, _model("UNCLIP_PRIOR", "sample")]
 ImageEncoder = Annotated[stages.ImageEncoder, _model("UNCLIP_IMAGE_ENCODER", "encode")]

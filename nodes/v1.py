@@ -61,12 +61,13 @@ def _entry(one: Input) -> tuple[Any, dict[str, Any]]:
 def _validation(spec: NodeSpec, check: Callable[..., str | None]) -> Callable[..., bool | str]:
     """``VALIDATE_INPUTS``: the host leaves all checks of the inputs that it names to it."""
     inputs = {one.name: one for one in spec.inputs}
-    named = [inputs[name] for name in inspect.signature(check).parameters]
+    named = [inputs[name] for name in inspect.signature(check).parameters if name in inputs]
 
     def validate(**values: Any) -> bool | str:
-        found = {one.name: values.get(one.name, one.default) for one in named}
-        wrong = [_out_of_bounds(one, found[one.name]) for one in named]
-        return next(filter(None, wrong), None) or check(**found) or True
+        given = {one: values.get(one.name, one.default) for one in named}
+        wrong = filter(None, (_out_of_bounds(one, value) for one, value in given.items()))
+        read = {one.name: one.read(value) for one, value in given.items()}
+        return next(wrong, None) or check(**read) or True
 
     # The host reads here which inputs it passes; one that a graph leaves out has its default.
     validate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]

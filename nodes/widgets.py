@@ -105,12 +105,14 @@ Seed = Annotated[
     "The same seed draws the same noise whatever the batch or the device.",
 ]
 Steps = Annotated[
-    int, Number(1, 1000), "Sampling steps: more are slower and, up to a point, better."
+    int | None,
+    Number(0, 1000, unset=0),
+    "Sampling steps: more are slower and, up to a point, better. 0 is the model's own number.",
 ]
 GuidanceScale = Annotated[
-    float,
-    Number(0.0, 30.0, step=0.1, round=0.01),
-    "1 or less turns guidance off and halves the work.",
+    float | None,
+    Number(-1.0, 30.0, step=0.1, round=0.01, unset=-1.0),
+    "From 0 to 1 guidance is off, which halves the work; -1 is the model's own.",
 ]
 Strength = Annotated[Fraction, "0 keeps it, 1 draws it all anew."]
 Edge = Annotated[

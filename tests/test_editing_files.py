@@ -147,7 +147,7 @@ def test_a_link_out_of_the_folder_is_not_followed(here, tmp_path_factory):
     folder = here / "output" / "unclip_embeds"
     folder.mkdir(parents=True)
     (folder / "link.safetensors").symlink_to(outside)
-    with pytest.raises(UnclipError, match="leads out of the folder"):
+    with pytest.raises(UnclipError, match="leads outside of the folder"):
         call("UnCLIPLoadEmbed", embed="link.safetensors")
 
 

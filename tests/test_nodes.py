@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from spies import Spies, image_embedding, text_embedding
 from unclip_graph import nodes
 from unclip_graph.nodes import MENU, NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, host
 from unclip_graph.nodes.spec import NodeSpec
@@ -225,3 +226,30 @@ def test_loader_runs_again_when_the_folder_changed(on_tiny_models, tiny_copy, mo
     index.write_text(index.read_text() + " ")
     assert changed(model="copy") != before
     assert changed(model="gone") == changed(model="gone")
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked"),
+    [
+        ({}, {"steps": None, "guidance_scale": None, "width": None}),
+        ({"steps": 0, "guidance_scale": -1.0}, {"steps": None, "guidance_scale": None}),
+        ({"steps": 7, "guidance_scale": 0.0}, {"steps": 7, "guidance_scale": 0.0}),
+        ({"guidance_scale": 1.0, "width": 64}, {"guidance_scale": 1.0, "width": 64}),
+    ],
+)
+def test_what_is_left_to_the_model_arrives_as_none(shown, asked):
+    spies = Spies()
+    call("UnCLIPDecode", decoder=spies.decoder, image_embed=image_embedding("z"), **shown)
+    if "width" not in asked:
+        call("UnCLIPPrior", prior=spies.prior, text_embed=text_embedding("a"), **shown)
+    for _, arguments, _ in spies.calls:
+        assert {name: arguments[name] for name in asked} == asked
+
+
+def test_new_nodes_leave_steps_and_guidance_to_the_model():
+    for name, cls in NODE_CLASS_MAPPINGS.items():
+        widgets = cls.INPUT_TYPES()["required"]
+        shown = {
+            key: widgets[key][1]["default"] for key in ("steps", "guidance_scale") if key in widgets
+        }
+        assert shown.items() <= {"steps": 0, "guidance_scale": -1.0}.items(), name

@@ -11,56 +11,6 @@ Source = Node | Output
 
 def method_name(class_type: str) -> str: ...
 
-class _LoadImage(Node):
-    image: Output
-    mask: Output
-
-class _LoadImageMask(Node):
-    mask: Output
-
-class _PrimitiveInt(Node):
-    int: Output
-
-class _PrimitiveFloat(Node):
-    float: Output
-
-class _PrimitiveString(Node):
-    string: Output
-
-class _PrimitiveStringMultiline(Node):
-    string: Output
-
-class _PrimitiveBoolean(Node):
-    boolean: Output
-
-class _ImageScale(Node):
-    image: Output
-
-class _ImageScaleBy(Node):
-    image: Output
-
-class _ImageBatch(Node):
-    image: Output
-
-class _ImageInvert(Node):
-    image: Output
-
-class _SolidMask(Node):
-    mask: Output
-
-class _InvertMask(Node):
-    mask: Output
-
-class _MaskToImage(Node):
-    image: Output
-
-class _ImageToMask(Node):
-    mask: Output
-
-class _ImagePadForOutpaint(Node):
-    image: Output
-    mask: Output
-
 class _UnCLIPLoader(Node):
     text_encoder: Output
     prior: Output
@@ -175,6 +125,56 @@ class _UnCLIPToIPAdapter(Node):
     pos_embed: Output
     neg_embed: Output
 
+class _ImageBatch(Node):
+    image: Output
+
+class _ImageInvert(Node):
+    image: Output
+
+class _ImagePadForOutpaint(Node):
+    image: Output
+    mask: Output
+
+class _ImageScale(Node):
+    image: Output
+
+class _ImageScaleBy(Node):
+    image: Output
+
+class _ImageToMask(Node):
+    mask: Output
+
+class _InvertMask(Node):
+    mask: Output
+
+class _LoadImage(Node):
+    image: Output
+    mask: Output
+
+class _LoadImageMask(Node):
+    mask: Output
+
+class _MaskToImage(Node):
+    image: Output
+
+class _PrimitiveBoolean(Node):
+    boolean: Output
+
+class _PrimitiveFloat(Node):
+    float: Output
+
+class _PrimitiveInt(Node):
+    int: Output
+
+class _PrimitiveString(Node):
+    string: Output
+
+class _PrimitiveStringMultiline(Node):
+    string: Output
+
+class _SolidMask(Node):
+    mask: Output
+
 class NodeMethods:
     """Node classes as methods, in snake_case and without ``UnCLIP``."""
 
@@ -185,184 +185,6 @@ class NodeMethods:
         self, class_type: str, /, *arguments: Any, title: str | None = None, **named: Any
     ) -> Node: ...
     def _models(self) -> frozenset[Any]: ...
-    def load_image(
-        self,
-        image: str | Source = ...,
-        *,
-        title: str | None = None,
-    ) -> _LoadImage:
-        """ComfyUI's LoadImage."""
-
-    def load_image_mask(
-        self,
-        image: str | Source = ...,
-        channel: str | Source = ...,
-        *,
-        title: str | None = None,
-    ) -> _LoadImageMask:
-        """ComfyUI's LoadImageMask."""
-
-    def save_image(
-        self,
-        images: Source,
-        filename_prefix: str | Source = "ComfyUI",
-        *,
-        title: str | None = None,
-    ) -> Node:
-        """ComfyUI's SaveImage."""
-
-    def preview_image(
-        self,
-        images: Source,
-        *,
-        title: str | None = None,
-    ) -> Node:
-        """ComfyUI's PreviewImage."""
-
-    def image_compare(
-        self,
-        image_a: Source | None = None,
-        image_b: Source | None = None,
-        *,
-        title: str | None = None,
-    ) -> Node:
-        """ComfyUI's ImageCompare."""
-
-    def primitive_int(
-        self,
-        value: int | Source = 0,
-        *,
-        title: str | None = None,
-    ) -> _PrimitiveInt:
-        """ComfyUI's PrimitiveInt."""
-
-    def primitive_float(
-        self,
-        value: float | Source = 0.0,
-        *,
-        title: str | None = None,
-    ) -> _PrimitiveFloat:
-        """ComfyUI's PrimitiveFloat."""
-
-    def primitive_string(
-        self,
-        value: str | Source = "",
-        *,
-        title: str | None = None,
-    ) -> _PrimitiveString:
-        """ComfyUI's PrimitiveString."""
-
-    def primitive_string_multiline(
-        self,
-        value: str | Source = "",
-        *,
-        title: str | None = None,
-    ) -> _PrimitiveStringMultiline:
-        """ComfyUI's PrimitiveStringMultiline."""
-
-    def primitive_boolean(
-        self,
-        value: bool | Source = False,
-        *,
-        title: str | None = None,
-    ) -> _PrimitiveBoolean:
-        """ComfyUI's PrimitiveBoolean."""
-
-    def preview_any(
-        self,
-        source: Source,
-        *,
-        title: str | None = None,
-    ) -> Node:
-        """ComfyUI's PreviewAny."""
-
-    def image_scale(
-        self,
-        image: Source,
-        upscale_method: str | Source = ...,
-        width: int | Source = 512,
-        height: int | Source = 512,
-        crop: str | Source = ...,
-        *,
-        title: str | None = None,
-    ) -> _ImageScale:
-        """ComfyUI's ImageScale."""
-
-    def image_scale_by(
-        self,
-        image: Source,
-        upscale_method: str | Source = ...,
-        scale_by: float | Source = 1.0,
-        *,
-        title: str | None = None,
-    ) -> _ImageScaleBy:
-        """ComfyUI's ImageScaleBy."""
-
-    def image_batch(
-        self,
-        image1: Source,
-        image2: Source,
-        *,
-        title: str | None = None,
-    ) -> _ImageBatch:
-        """ComfyUI's ImageBatch."""
-
-    def image_invert(
-        self,
-        image: Source,
-        *,
-        title: str | None = None,
-    ) -> _ImageInvert:
-        """ComfyUI's ImageInvert."""
-
-    def solid_mask(
-        self,
-        value: float | Source = 1.0,
-        width: int | Source = 512,
-        height: int | Source = 512,
-        *,
-        title: str | None = None,
-    ) -> _SolidMask:
-        """ComfyUI's SolidMask."""
-
-    def invert_mask(
-        self,
-        mask: Source,
-        *,
-        title: str | None = None,
-    ) -> _InvertMask:
-        """ComfyUI's InvertMask."""
-
-    def mask_to_image(
-        self,
-        mask: Source,
-        *,
-        title: str | None = None,
-    ) -> _MaskToImage:
-        """ComfyUI's MaskToImage."""
-
-    def image_to_mask(
-        self,
-        image: Source,
-        channel: str | Source = ...,
-        *,
-        title: str | None = None,
-    ) -> _ImageToMask:
-        """ComfyUI's ImageToMask."""
-
-    def image_pad_for_outpaint(
-        self,
-        image: Source,
-        left: int | Source = 0,
-        top: int | Source = 0,
-        right: int | Source = 0,
-        bottom: int | Source = 0,
-        feathering: int | Source = 40,
-        *,
-        title: str | None = None,
-    ) -> _ImagePadForOutpaint:
-        """ComfyUI's ImagePadForOutpaint."""
-
     def loader(
         self,
         model: str | Source = ...,
@@ -470,8 +292,8 @@ class NodeMethods:
         self,
         text_embed: Source,
         seed: int | Source = 0,
-        steps: int | Source = 10,
-        guidance_scale: float | Source = 2.0,
+        steps: int | Source = 0,
+        guidance_scale: float | Source = -1.0,
         scheduler: Literal["default", "unclip", "ddpm", "ddim", "dpmpp_2m", "unipc"]
         | Source = "default",
         candidates: int | Source = 1,
@@ -488,11 +310,12 @@ class NodeMethods:
             text_embed: What the picture should show.
             seed: Chooses which picture the text becomes. The same seed draws the same noise
                 whatever the batch or the device.
-            steps: Sampling steps: more are slower and, up to a point, better.
-            guidance_scale: How strongly to follow the text. 1 or less turns guidance off and
-                halves the work.
+            steps: Sampling steps: more are slower and, up to a point, better. 0 is the model's
+                own number.
+            guidance_scale: How strongly to follow the text. From 0 to 1 guidance is off, which
+                halves the work; -1 is the model's own.
             negative_text_embed: What the picture should not show. Without it guidance moves
-                away from the empty prompt.
+                away from the empty prompt. As many as texts, or one for all.
             scheduler: Sampling method; default is the one the model came with.
             candidates: How many embeddings to sample for each prompt; the one that fits it best
                 is kept.
@@ -507,8 +330,8 @@ class NodeMethods:
         self,
         text: str | Source = "a red circle::2 a blue circle::1",
         seed: int | Source = 0,
-        steps: int | Source = 10,
-        guidance_scale: float | Source = 2.0,
+        steps: int | Source = 0,
+        guidance_scale: float | Source = -1.0,
         *,
         text_encoder: Source | None = None,
         prior: Source | None = None,
@@ -524,9 +347,10 @@ class NodeMethods:
                 pushes away, as long as all together are positive.
             seed: Chooses which picture the parts become. The same seed draws the same noise
                 whatever the batch or the device.
-            steps: Sampling steps: more are slower and, up to a point, better.
-            guidance_scale: How strongly to follow each part. 1 or less turns guidance off and
-                halves the work.
+            steps: Sampling steps: more are slower and, up to a point, better. 0 is the model's
+                own number.
+            guidance_scale: How strongly to follow each part. From 0 to 1 guidance is off, which
+                halves the work; -1 is the model's own.
 
         Outputs:
             image_embed: The parts, blended by weight.
@@ -538,8 +362,8 @@ class NodeMethods:
         frames: int | Source = 0,
         loop: bool | Source = False,
         seed: int | Source = 0,
-        steps: int | Source = 10,
-        guidance_scale: float | Source = 2.0,
+        steps: int | Source = 0,
+        guidance_scale: float | Source = -1.0,
         *,
         text_encoder: Source | None = None,
         prior: Source | None = None,
@@ -556,9 +380,10 @@ class NodeMethods:
             loop: Return to the first prompt; needs a number of frames.
             seed: Chooses which picture each prompt becomes. The same seed draws the same noise
                 whatever the batch or the device.
-            steps: Sampling steps: more are slower and, up to a point, better.
-            guidance_scale: How strongly to follow each prompt. 1 or less turns guidance off and
-                halves the work.
+            steps: Sampling steps: more are slower and, up to a point, better. 0 is the model's
+                own number.
+            guidance_scale: How strongly to follow each prompt. From 0 to 1 guidance is off,
+                which halves the work; -1 is the model's own.
 
         Outputs:
             image_embed: One embedding a frame.
@@ -616,8 +441,8 @@ class NodeMethods:
         image_embed: Source,
         text_embed: Source,
         seed: int | Source = 0,
-        steps: int | Source = 25,
-        guidance_scale: float | Source = 2.0,
+        steps: int | Source = 0,
+        guidance_scale: float | Source = -1.0,
         strength: float | Source = 0.5,
         scheduler: Literal["default", "unclip", "ddpm", "ddim", "dpmpp_2m", "unipc"]
         | Source = "default",
@@ -632,13 +457,16 @@ class NodeMethods:
         Args:
             prior: The prior of a loaded model.
             image_embed: The embedding to change.
-            text_embed: What the picture should show instead.
+            text_embed: What the picture should show instead. As many as embeddings, or one for
+                all.
             seed: Chooses which of the many changed pictures. The same seed draws the same noise
                 whatever the batch or the device.
-            steps: Sampling steps: more are slower and, up to a point, better.
-            guidance_scale: How strongly to follow the text. 1 or less turns guidance off and
-                halves the work.
-            negative_text_embed: What the picture should not show.
+            steps: Sampling steps: more are slower and, up to a point, better. 0 is the model's
+                own number.
+            guidance_scale: How strongly to follow the text. From 0 to 1 guidance is off, which
+                halves the work; -1 is the model's own.
+            negative_text_embed: What the picture should not show. As many as embeddings, or one
+                for all.
             strength: How far to go from the embedding. 0 keeps it, 1 draws it all anew.
             scheduler: Sampling method; default is the one the model came with.
 
@@ -953,8 +781,8 @@ class NodeMethods:
         self,
         image_embed: Source,
         seed: int | Source = 0,
-        steps: int | Source = 25,
-        guidance_scale: float | Source = 3.0,
+        steps: int | Source = 0,
+        guidance_scale: float | Source = -1.0,
         width: int | Source = 0,
         height: int | Source = 0,
         count: int | Source = 1,
@@ -981,34 +809,37 @@ class NodeMethods:
 
         Args:
             decoder: The decoder of a loaded model.
-            image_embed: What the pictures should show.
+            image_embed: What the pictures should show, one or many.
             seed: Chooses the details that the embedding leaves open. The same seed draws the
                 same noise whatever the batch or the device.
-            steps: Sampling steps: more are slower and, up to a point, better.
-            guidance_scale: How strongly to follow the embedding. 1 or less turns guidance off
-                and halves the work.
+            steps: Sampling steps: more are slower and, up to a point, better. 0 is the model's
+                own number.
+            guidance_scale: How strongly to follow the embedding. From 0 to 1 guidance is off,
+                which halves the work; -1 is the model's own.
             width: Width of the picture. In pixels, rounded up to what the decoder can draw; 0
                 is the size it was trained at.
             height: Height of the picture. In pixels, rounded up to what the decoder can draw; 0
                 is the size it was trained at.
             count: How many pictures to draw of each embedding, in one batch.
             negative_image_embed: What the pictures should not show; without it, the embedding
-                of an empty picture.
+                of an empty picture. As many as embeddings, or one for all.
             scheduler: Sampling method; default is the one the model came with.
             init_image: Start from this picture instead of noise; strength says how much of it
-                to redraw.
+                to redraw. As many as embeddings, or one for all.
             mask: Draw only what is white here and keep the rest of init_image; both of one
-                size.
-            hint: A depth map to draw after, for decoders trained with one (ControlNet).
+                size. As many as embeddings, or one for all.
+            hint: A depth map to draw after, for decoders trained with one (ControlNet). As many
+                as embeddings, or one for all.
             text_embed: The prompt, for decoders that also see the text (Karlo, Stable unCLIP,
-                Kandinsky 2.1).
+                Kandinsky 2.1). As many as embeddings, or one for all.
             noise: The noise to start from instead of the seed's, from unCLIP invert or unCLIP
-                noise. Use the scheduler ddim with inverted noise.
+                noise. Use the scheduler ddim with inverted noise. As many as embeddings, or one
+                for all.
             strength: How far to go from init_image. 0 keeps it, 1 draws it all anew.
             noise_level: Noise added to the embedding itself, for decoders trained with it
                 (Stable unCLIP): more lets the decoder stray further.
             negative_text_embed: What the pictures should not show, for decoders that also see
-                the text; without it, the empty prompt.
+                the text; without it, the empty prompt. As many as embeddings, or one for all.
 
         Outputs:
             image: The pictures, count for each embedding.
@@ -1020,8 +851,8 @@ class NodeMethods:
         mask: Source,
         image_embed: Source,
         seed: int | Source = 0,
-        steps: int | Source = 25,
-        guidance_scale: float | Source = 3.0,
+        steps: int | Source = 0,
+        guidance_scale: float | Source = -1.0,
         strength: float | Source = 1.0,
         feather: int | Source = 8,
         count: int | Source = 1,
@@ -1040,22 +871,26 @@ class NodeMethods:
 
         Args:
             decoder: The decoder of a loaded model.
-            image: The picture, of any size; it is drawn at the decoder's.
-            mask: White where to draw; of the picture's size.
+            image: The picture, of any size; it is drawn at the decoder's. As many as
+                embeddings, or one for all.
+            mask: White where to draw; of the picture's size. As many as embeddings, or one for
+                all.
             image_embed: What the whole picture should show after the edit.
             seed: Chooses the details that the embedding leaves open. The same seed draws the
                 same noise whatever the batch or the device.
-            steps: Sampling steps: more are slower and, up to a point, better.
-            guidance_scale: How strongly to follow the embedding. 1 or less turns guidance off
-                and halves the work.
+            steps: Sampling steps: more are slower and, up to a point, better. 0 is the model's
+                own number.
+            guidance_scale: How strongly to follow the embedding. From 0 to 1 guidance is off,
+                which halves the work; -1 is the model's own.
             strength: 1 draws the masked part from nothing, less starts from what is there.
             feather: Pixels over which the edge of the mask is soft, to either side.
             count: How many pictures of each embedding.
-            negative_image_embed: What the pictures should not show.
+            negative_image_embed: What the pictures should not show. As many as embeddings, or
+                one for all.
             scheduler: Sampling method; default is the one the model came with.
             noise: The noise to start from instead of the seed's, so that edits of one region
                 differ in the embedding only; from unCLIP noise, or unCLIP invert of a square
-                picture.
+                picture. As many as embeddings, or one for all.
 
         Outputs:
             image: The pictures, count for each embedding.
@@ -1065,7 +900,7 @@ class NodeMethods:
         self,
         image: Source,
         seed: int | Source = 0,
-        steps: int | Source = 7,
+        steps: int | Source = 0,
         *,
         decoder: Source | None = None,
         title: str | None = None,
@@ -1078,7 +913,8 @@ class NodeMethods:
             image: Pictures that this decoder drew.
             seed: Chooses the details that are added. The same seed draws the same noise
                 whatever the batch or the device.
-            steps: Sampling steps: more are slower and, up to a point, better.
+            steps: Sampling steps: more are slower and, up to a point, better. 0 is the model's
+                own number.
 
         Outputs:
             image: The enlarged pictures.
@@ -1088,7 +924,7 @@ class NodeMethods:
         self,
         image: Source,
         image_embed: Source,
-        steps: int | Source = 25,
+        steps: int | Source = 0,
         iterations: int | Source = 5,
         *,
         decoder: Source | None = None,
@@ -1102,7 +938,7 @@ class NodeMethods:
             image: The picture; its centre is used, at the decoder's size.
             image_embed: The embedding of the same picture.
             steps: Decode with the same number. Sampling steps: more are slower and, up to a
-                point, better.
+                point, better. 0 is the model's own number.
             iterations: Model calls a step: 1 is plain DDIM inversion, more are more exact.
 
         Outputs:
@@ -1129,7 +965,7 @@ class NodeMethods:
             decoder: The decoder that will draw.
             seed: Chooses the noise. The same seed draws the same noise whatever the batch or
                 the device.
-            frames: How many, one a picture that Decode draws.
+            frames: How many: one for each embedding that Decode draws.
             mode: fixed: all frames the same, so that only the embedding moves. path: from one
                 noise to another, evenly. fresh: one of its own each.
             strength: With a noise wired: how far to go from it towards the new one. 0.3 keeps
@@ -1245,3 +1081,181 @@ class NodeMethods:
                 states of a picture and cannot use it.
             neg_embed: Zero, what such adapters take for no picture.
         """
+
+    def image_batch(
+        self,
+        image1: Source,
+        image2: Source,
+        *,
+        title: str | None = None,
+    ) -> _ImageBatch:
+        """ComfyUI's ImageBatch."""
+
+    def image_compare(
+        self,
+        image_a: Source | None = None,
+        image_b: Source | None = None,
+        *,
+        title: str | None = None,
+    ) -> Node:
+        """ComfyUI's ImageCompare."""
+
+    def image_invert(
+        self,
+        image: Source,
+        *,
+        title: str | None = None,
+    ) -> _ImageInvert:
+        """ComfyUI's ImageInvert."""
+
+    def image_pad_for_outpaint(
+        self,
+        image: Source,
+        left: int | Source = 0,
+        top: int | Source = 0,
+        right: int | Source = 0,
+        bottom: int | Source = 0,
+        feathering: int | Source = 40,
+        *,
+        title: str | None = None,
+    ) -> _ImagePadForOutpaint:
+        """ComfyUI's ImagePadForOutpaint."""
+
+    def image_scale(
+        self,
+        image: Source,
+        upscale_method: str | Source = ...,
+        width: int | Source = 512,
+        height: int | Source = 512,
+        crop: str | Source = ...,
+        *,
+        title: str | None = None,
+    ) -> _ImageScale:
+        """ComfyUI's ImageScale."""
+
+    def image_scale_by(
+        self,
+        image: Source,
+        upscale_method: str | Source = ...,
+        scale_by: float | Source = 1.0,
+        *,
+        title: str | None = None,
+    ) -> _ImageScaleBy:
+        """ComfyUI's ImageScaleBy."""
+
+    def image_to_mask(
+        self,
+        image: Source,
+        channel: str | Source = ...,
+        *,
+        title: str | None = None,
+    ) -> _ImageToMask:
+        """ComfyUI's ImageToMask."""
+
+    def invert_mask(
+        self,
+        mask: Source,
+        *,
+        title: str | None = None,
+    ) -> _InvertMask:
+        """ComfyUI's InvertMask."""
+
+    def load_image(
+        self,
+        image: str | Source = ...,
+        *,
+        title: str | None = None,
+    ) -> _LoadImage:
+        """ComfyUI's LoadImage."""
+
+    def load_image_mask(
+        self,
+        image: str | Source = ...,
+        channel: str | Source = ...,
+        *,
+        title: str | None = None,
+    ) -> _LoadImageMask:
+        """ComfyUI's LoadImageMask."""
+
+    def mask_to_image(
+        self,
+        mask: Source,
+        *,
+        title: str | None = None,
+    ) -> _MaskToImage:
+        """ComfyUI's MaskToImage."""
+
+    def preview_any(
+        self,
+        source: Source,
+        *,
+        title: str | None = None,
+    ) -> Node:
+        """ComfyUI's PreviewAny."""
+
+    def preview_image(
+        self,
+        images: Source,
+        *,
+        title: str | None = None,
+    ) -> Node:
+        """ComfyUI's PreviewImage."""
+
+    def primitive_boolean(
+        self,
+        value: bool | Source = False,
+        *,
+        title: str | None = None,
+    ) -> _PrimitiveBoolean:
+        """ComfyUI's PrimitiveBoolean."""
+
+    def primitive_float(
+        self,
+        value: float | Source = 0.0,
+        *,
+        title: str | None = None,
+    ) -> _PrimitiveFloat:
+        """ComfyUI's PrimitiveFloat."""
+
+    def primitive_int(
+        self,
+        value: int | Source = 0,
+        *,
+        title: str | None = None,
+    ) -> _PrimitiveInt:
+        """ComfyUI's PrimitiveInt."""
+
+    def primitive_string(
+        self,
+        value: str | Source = "",
+        *,
+        title: str | None = None,
+    ) -> _PrimitiveString:
+        """ComfyUI's PrimitiveString."""
+
+    def primitive_string_multiline(
+        self,
+        value: str | Source = "",
+        *,
+        title: str | None = None,
+    ) -> _PrimitiveStringMultiline:
+        """ComfyUI's PrimitiveStringMultiline."""
+
+    def save_image(
+        self,
+        images: Source,
+        filename_prefix: str | Source = "ComfyUI",
+        *,
+        title: str | None = None,
+    ) -> Node:
+        """ComfyUI's SaveImage."""
+
+    def solid_mask(
+        self,
+        value: float | Source = 1.0,
+        width: int | Source = 512,
+        height: int | Source = 512,
+        *,
+        title: str | None = None,
+    ) -> _SolidMask:
+        """ComfyUI's SolidMask."""

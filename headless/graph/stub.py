@@ -61,7 +61,9 @@ def text() -> str:
     loader = declarations.get(LOADER)
     assert loader is not None
     models = frozenset(loader.outputs)
-    every = [declarations.get(name) for name in declarations.node_classes]
+    own = [spec.id for specs in MENU.values() for spec in specs]
+    others = sorted(declarations.node_classes.keys() - own)
+    every = [declarations.get(name) for name in (*own, *others)]
     known = [declaration for declaration in every if declaration is not None]
     return _formatted(
         "\n".join([HEAD, *map(_outputs, known), CLASS, *(_method(one, models) for one in known)])

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from ...pipelines import defaults
 from .. import host
-from ..sockets import Decoder, Image, ImageEmbed, Mask, Noise, TextEmbed
+from ..checks import decoder_steps, prior_steps
+from ..sockets import PAIRED, Decoder, Image, ImageEmbed, Mask, Noise, TextEmbed
 from ..spec import As, Output, forward, node
 from ..widgets import (
     ADVANCED,
@@ -31,15 +32,14 @@ from ..widgets import (
         "img2img",
         "inpaint",
     ],
+    check=decoder_steps,
 )
 def decode(
     decoder: Annotated[Decoder, "The decoder of a loaded model."],
-    image_embed: Annotated[ImageEmbed, As("image"), "What the pictures should show."],
+    image_embed: Annotated[ImageEmbed, As("image"), "What the pictures should show, one or many."],
     seed: Annotated[Seed, "Chooses the details that the embedding leaves open."] = 0,
-    steps: Steps = defaults.DECODER_STEPS,
-    guidance_scale: Annotated[
-        GuidanceScale, "How strongly to follow the embedding."
-    ] = defaults.DECODER_GUIDANCE,
+    steps: Steps = None,
+    guidance_scale: Annotated[GuidanceScale, "How strongly to follow the embedding."] = None,
     width: Annotated[Edge, "Width of the picture."] = None,
     height: Annotated[Edge, "Height of the picture."] = None,
     count: Annotated[
@@ -49,27 +49,34 @@ def decode(
     negative_image_embed: Annotated[
         ImageEmbed | None,
         As("negative"),
+        PAIRED,
         "What the pictures should not show; without it, the embedding of an empty picture.",
     ] = None,
     scheduler: DecoderScheduler = "default",
     init_image: Annotated[
         Image | None,
+        PAIRED,
         "Start from this picture instead of noise; strength says how much of it to redraw.",
     ] = None,
     mask: Annotated[
         Mask | None,
+        PAIRED,
         "Draw only what is white here and keep the rest of init_image; both of one size.",
     ] = None,
     hint: Annotated[
-        Image | None, "A depth map to draw after, for decoders trained with one (ControlNet)."
+        Image | None,
+        PAIRED,
+        "A depth map to draw after, for decoders trained with one (ControlNet).",
     ] = None,
     text_embed: Annotated[
         TextEmbed | None,
         As("text"),
+        PAIRED,
         "The prompt, for decoders that also see the text (Karlo, Stable unCLIP, Kandinsky 2.1).",
     ] = None,
     noise: Annotated[
         Noise | None,
+        PAIRED,
         "The noise to start from instead of the seed's, from unCLIP invert or unCLIP noise. Use "
         "the scheduler ddim with inverted noise.",
     ] = None,
@@ -84,6 +91,7 @@ def decode(
     negative_text_embed: Annotated[
         TextEmbed | None,
         As("negative_text"),
+        PAIRED,
         "What the pictures should not show, for decoders that also see the text; without it, the "
         "empty prompt.",
     ] = None,
@@ -95,12 +103,17 @@ def decode(
     return forward(decoder.decode, progress=host.current().progress())
 
 
-@node("UnCLIPUpscale", "unCLIP upscale", aliases=["super resolution", "karlo upscaler"])
+@node(
+    "UnCLIPUpscale",
+    "unCLIP upscale",
+    aliases=["super resolution", "karlo upscaler"],
+    check=prior_steps,
+)
 def upscale(
     decoder: Annotated[Decoder, "The decoder of a loaded model that has a super-resolution."],
     image: Annotated[Image, As("images"), "Pictures that this decoder drew."],
     seed: Annotated[Seed, "Chooses the details that are added."] = 0,
-    steps: Steps = defaults.UPSCALE_STEPS,
+    steps: Steps = None,
 ) -> Annotated[Image, Output("image", "The enlarged pictures.")]:
     """Enlarges pictures with the decoder's own super-resolution: Karlo's from 64 to 256
     pixels.

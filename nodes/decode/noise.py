@@ -23,7 +23,7 @@ def invert(
         Image, As("pictures"), "The picture; its centre is used, at the decoder's size."
     ],
     image_embed: Annotated[ImageEmbed, As("image"), "The embedding of the same picture."],
-    steps: Annotated[Steps, "Decode with the same number."] = defaults.DECODER_STEPS,
+    steps: Annotated[Steps, "Decode with the same number."] = None,
     *,
     iterations: Annotated[
         int,
@@ -46,7 +46,7 @@ def invert(
 def noise(
     decoder: Annotated[Decoder, "The decoder that will draw."],
     seed: Annotated[Seed, "Chooses the noise."] = 0,
-    frames: Annotated[Count, "How many, one a picture that Decode draws."] = 1,
+    frames: Annotated[Count, "How many: one for each embedding that Decode draws."] = 1,
     mode: Annotated[
         FrameMode,
         "fixed: all frames the same, so that only the embedding moves. path: from one noise to "

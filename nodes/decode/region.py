@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from ...pipelines import defaults
 from .. import host
-from ..sockets import Decoder, Image, ImageEmbed, Mask, Noise
+from ..checks import decoder_steps
+from ..sockets import PAIRED, Decoder, Image, ImageEmbed, Mask, Noise
 from ..spec import As, Output, forward, node
 from ..widgets import Count, DecoderScheduler, Fraction, GuidanceScale, Number, Seed, Steps
 
@@ -15,21 +15,20 @@ from ..widgets import Count, DecoderScheduler, Fraction, GuidanceScale, Number, 
     "UnCLIPRegionEdit",
     "unCLIP region edit",
     aliases=["inpaint", "outpaint", "vary region", "zoom out", "pan"],
+    check=decoder_steps,
 )
 def region_edit(
     decoder: Annotated[Decoder, "The decoder of a loaded model."],
     image: Annotated[
-        Image, As("pictures"), "The picture, of any size; it is drawn at the decoder's."
+        Image, As("pictures"), PAIRED, "The picture, of any size; it is drawn at the decoder's."
     ],
-    mask: Annotated[Mask, As("masks"), "White where to draw; of the picture's size."],
+    mask: Annotated[Mask, As("masks"), PAIRED, "White where to draw; of the picture's size."],
     image_embed: Annotated[
         ImageEmbed, As("image"), "What the whole picture should show after the edit."
     ],
     seed: Annotated[Seed, "Chooses the details that the embedding leaves open."] = 0,
-    steps: Steps = defaults.DECODER_STEPS,
-    guidance_scale: Annotated[
-        GuidanceScale, "How strongly to follow the embedding."
-    ] = defaults.DECODER_GUIDANCE,
+    steps: Steps = None,
+    guidance_scale: Annotated[GuidanceScale, "How strongly to follow the embedding."] = None,
     strength: Annotated[
         Fraction, "1 draws the masked part from nothing, less starts from what is there."
     ] = 1.0,
@@ -39,11 +38,12 @@ def region_edit(
     count: Annotated[Count, "How many pictures of each embedding."] = 1,
     *,
     negative_image_embed: Annotated[
-        ImageEmbed | None, As("negative"), "What the pictures should not show."
+        ImageEmbed | None, As("negative"), PAIRED, "What the pictures should not show."
     ] = None,
     scheduler: DecoderScheduler = "default",
     noise: Annotated[
         Noise | None,
+        PAIRED,
         "The noise to start from instead of the seed's, so that edits of one region differ in "
         "the embedding only; from unCLIP noise, or unCLIP invert of a square picture.",
     ] = None,

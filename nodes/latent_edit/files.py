@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ...pipelines.errors import UnclipError
+from ...pipelines.files import inside
 from .. import host
+from ..checks import file_name
 from ..sockets import Image, ImageEmbed, ImageEncoder
 from ..spec import Output, node
 from ..widgets import Choice
@@ -31,30 +33,24 @@ def found(name: str, subfolder: str = "") -> Path:
     """
     roots = [root / subfolder for root in host.current().file_roots()]
     for root in roots:
-        path = below(root, name)
+        path = inside(root, name)
         if path.is_file():
             return path
     places = " or ".join(map(str, roots))
     raise UnclipError(f"There is no file {name!r} in {places}; put it there, or choose another.")
 
 
-def below(root: Path, name: str) -> Path:
-    """The path of ``name`` directly or deeper in ``root``; symbolic links are followed.
-
-    Raises:
-        UnclipError: it would lie elsewhere.
-    """
-    try:
-        base = root.resolve()
-        path = (base / name).resolve()
-    except (OSError, ValueError, RuntimeError):
-        raise UnclipError(f"{name!r} is no file name.") from None
-    if base not in path.parents:
-        raise UnclipError(f"{name!r} leads out of the folder; use a plain name.")
-    return path
+def _wrong_name(name: str | None) -> str | None:
+    return file_name(name, SUFFIX)
 
 
-@node("UnCLIPSaveEmbed", "unCLIP save embed", aliases=["store", "export embedding"], is_output=True)
+@node(
+    "UnCLIPSaveEmbed",
+    "unCLIP save embed",
+    aliases=["store", "export embedding"],
+    check=_wrong_name,
+    is_output=True,
+)
 def save_embed(
     image_embed: Annotated[ImageEmbed, "What to save: an embedding, a batch or a direction."],
     name: Annotated[str, "The file's name; a file of that name is replaced."] = "my_embedding",
@@ -68,10 +64,10 @@ def save_embed(
     from ...pipelines.editing.files import save_embedding
     from ...pipelines.images import to_pil
 
-    if not name.strip() or name != Path(name).name or name.startswith("."):
-        raise UnclipError(f"Save embed: {name!r} is no plain file name; use letters and digits.")
+    if wrong := _wrong_name(name):
+        raise UnclipError(f"Save embed: {wrong}")
     folder = host.current().file_roots()[0] / SUBFOLDER
-    path = below(folder, name.strip().removesuffix(SUFFIX) + SUFFIX)
+    path = inside(folder, name.strip().removesuffix(SUFFIX) + SUFFIX)
     thumbnail = to_pil(preview[:1])[0] if preview is not None else None
     save_embedding(image_embed, path, note, thumbnail)
     return image_embed

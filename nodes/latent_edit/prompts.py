@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from ...pipelines import defaults
 from .. import host
+from ..checks import prior_steps
 from ..sockets import ImageEmbed, Prior, TextEncoder
 from ..spec import As, Output, forward, node
 from ..widgets import GuidanceScale, Lines, Number, Seed, Steps
@@ -15,6 +15,7 @@ from ..widgets import GuidanceScale, Lines, Number, Seed, Steps
     "UnCLIPMultiPrompt",
     "unCLIP multi-prompt",
     aliases=["prompt weights", "weighted prompt", "midjourney", "::"],
+    check=prior_steps,
 )
 def multi_prompt(
     text_encoder: Annotated[TextEncoder, "The text encoder of a loaded model."],
@@ -26,10 +27,8 @@ def multi_prompt(
         "away, as long as all together are positive.",
     ] = "a red circle::2 a blue circle::1",
     seed: Annotated[Seed, "Chooses which picture the parts become."] = 0,
-    steps: Steps = defaults.PRIOR_STEPS,
-    guidance_scale: Annotated[
-        GuidanceScale, "How strongly to follow each part."
-    ] = defaults.PRIOR_GUIDANCE,
+    steps: Steps = None,
+    guidance_scale: Annotated[GuidanceScale, "How strongly to follow each part."] = None,
 ) -> Annotated[ImageEmbed, Output("image_embed", "The parts, blended by weight.")]:
     """Weighs parts of a prompt that are read one by one: "hot:: dog::1.5" is heat and a dog,
     not food.
@@ -43,6 +42,7 @@ def multi_prompt(
     "UnCLIPPromptTravel",
     "unCLIP prompt travel",
     aliases=["animation", "prompt schedule", "keyframes", "morph"],
+    check=prior_steps,
 )
 def prompt_travel(
     text_encoder: Annotated[TextEncoder, "The text encoder of a loaded model."],
@@ -59,10 +59,8 @@ def prompt_travel(
     ] = 0,
     loop: Annotated[bool, "Return to the first prompt; needs a number of frames."] = False,
     seed: Annotated[Seed, "Chooses which picture each prompt becomes."] = 0,
-    steps: Steps = defaults.PRIOR_STEPS,
-    guidance_scale: Annotated[
-        GuidanceScale, "How strongly to follow each prompt."
-    ] = defaults.PRIOR_GUIDANCE,
+    steps: Steps = None,
+    guidance_scale: Annotated[GuidanceScale, "How strongly to follow each prompt."] = None,
 ) -> Annotated[ImageEmbed, Output("image_embed", "One embedding a frame.")]:
     """A path of embeddings through several prompts: a film when Decode draws it."""
     from ...pipelines.editing import prompts

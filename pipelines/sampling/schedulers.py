@@ -85,17 +85,23 @@ def make(name: str, config: Mapping[str, Any], allowed: tuple[str, ...]) -> Any:
         ) from error
 
 
+def least_steps(name: str) -> int:
+    """The fewest steps with which a scheduler works.
+
+    PNDM begins with a Runge-Kutta method of four; some models' settings leave it out.
+    """
+    return {"unclip": 2, "pndm": 4}.get(name, 1)
+
+
 def set_steps(scheduler: Any, steps: int) -> None:
     """Set the number of sampling steps; timesteps stay on the CPU, which needs no syncs.
 
     Raises:
         UnclipError: too few steps for this scheduler, or more than it was trained with.
     """
-    least = 1
-    if type(scheduler).__name__ == "UnCLIPScheduler":
-        least = 2
-    elif type(scheduler).__name__ == "PNDMScheduler" and not scheduler.config.skip_prk_steps:
-        least = 4  # it begins with a Runge-Kutta method of four
+    least = least_steps(_CLASS_TO_NAME[type(scheduler).__name__])
+    if scheduler.config.get("skip_prk_steps"):
+        least = 1  # PNDM without its Runge-Kutta start
     most = scheduler.config.num_train_timesteps
     if not least <= steps <= most:
         raise UnclipError(
