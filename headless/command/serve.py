@@ -29,7 +29,9 @@ def add_serve(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         "again next time.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=int, default=PORT, help=f"default: {PORT}")
+    parser.add_argument(
+        "--port", type=int, default=PORT, help=f"default: {PORT}; 0 is any that is free"
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument("--out", type=Path, default=Path("output"), metavar="DIR")
     parser.add_argument(
@@ -66,9 +68,12 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
         )
     runner = runner_from(arguments, console, output=arguments.out)
     app = application(runner, host=host, token=token, user=arguments.user)
-    name = f"[{host}]" if ":" in host else host
-    url = f"http://{name}:{arguments.port}/"
-    page = f"{url}?token={token}" if token is not None else url
+
+    def address(serving: Any) -> tuple[str, str]:
+        """Where the editor is, and the page to open; port 0 is any that is free."""
+        port = serving.addresses[0][1]
+        url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        return url, url if token is None else f"{url}?token={token}"
 
     async def run() -> None:
         serving = web.AppRunner(app, access_log=None, shutdown_timeout=2)
@@ -81,6 +86,7 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
                 f"{host}:{arguments.port} cannot be listened on ({error.strerror}); is another "
                 "server running there? Choose another --port."
             ) from None
+        url, page = address(serving)
         console.say(f"The editor is at {url} (stop with Ctrl-C)")
         if not arguments.no_browser:
             webbrowser.open(page)

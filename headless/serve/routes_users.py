@@ -22,7 +22,6 @@ from .context import SERVER, below, body_of, json_of, refusal
 routes = web.RouteTableDef()
 SETTINGS = "comfy.settings.json"
 DEFAULTS: dict[str, Any] = {
-    "Comfy.TutorialCompleted": True,
     "Comfy.InstalledVersion": "1.58.1",
     "Comfy.Notification.ShowVersionUpdates": False,
 }
