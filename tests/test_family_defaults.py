@@ -1,5 +1,6 @@
 """Steps and guidance that nobody names are the model's: its folder's or its family's."""
 
+import dataclasses
 import inspect
 import json
 
@@ -11,7 +12,7 @@ from tiny import generators
 from unclip_graph.pipelines.errors import ModelError
 from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
-from unclip_graph.pipelines.stages import StageDefaults
+from unclip_graph.pipelines.stages import Decoder, DecodeSettings, StageDefaults
 
 CPU = Options(device="cpu", dtype="float32")
 
@@ -130,3 +131,22 @@ def test_the_demo_model_states_its_own_and_diffusers_passes_over_it(caplog):
     finally:
         log.removeHandler(caplog.handler)
     assert "_default_settings" not in caplog.text and "not expected" not in caplog.text
+
+
+def test_a_decoder_says_all_its_settings_where_its_stage_is_described():
+    """The protocol is what an editor completes; the settings are what a decoder reads."""
+    described = inspect.signature(Decoder.decode).parameters
+    for setting in dataclasses.fields(DecodeSettings):
+        stated = described[setting.name]
+        left_to_the_model = setting.name in ("steps", "guidance_scale")
+        assert stated.kind is stated.KEYWORD_ONLY
+        assert stated.default == (None if left_to_the_model else setting.default)
+    beside = {"self", "image", "negative", "progress", "generators"}
+    assert set(described) == {field.name for field in dataclasses.fields(DecodeSettings)} | beside
+
+
+def test_a_setting_of_another_library_is_refused_before_anything_runs(tiny_model):
+    stages = load_model(tiny_model, CPU)
+    image, _ = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    with pytest.raises(TypeError, match="num_inference_steps"):
+        stages.decoder.decode(image, num_inference_steps=2)

@@ -4,6 +4,8 @@ import pytest
 import torch
 from parity.cases import folder
 from tiny import WIDTH, generators
+from unclip_graph.pipelines.editing.arithmetic import stacked
+from unclip_graph.pipelines.editing.files import load_embedding, save_embedding
 from unclip_graph.pipelines.embeddings import ImageEmbedding, NullEmbedding
 from unclip_graph.pipelines.errors import ModelError, UnclipError, UnclipWarning
 from unclip_graph.pipelines.families.karlo import no_picture
@@ -94,6 +96,23 @@ def test_a_decoder_without_an_image_encoder_takes_the_null_of_a_prior_that_has_o
     for negative in (None, no_picture(decoder.space)):
         with pytest.raises(ModelError, match="has no image encoder"):
             decoder.decode(image, negative, **settings)
+
+
+def test_a_null_stays_one_through_files_and_batches(tmp_path):
+    space = load_model(folder("karlo"), CPU).prior.space
+    null, real = no_picture(space), ImageEmbedding(torch.zeros(1, space.dim), space, "zeros")
+    for embedding in (null, real):
+        again = load_embedding(save_embedding(embedding, tmp_path / "one.safetensors"))
+        assert type(again) is type(embedding)
+    assert isinstance(stacked([null, null]), NullEmbedding)
+    assert type(stacked([null, real])) is ImageEmbedding
+
+
+def test_a_null_that_0_1_saved_is_one(tmp_path):
+    space = load_model(folder("karlo"), CPU).prior.space
+    old = ImageEmbedding(torch.zeros(1, space.dim), space, "null")
+    saved = save_embedding(old, tmp_path / "old.safetensors")
+    assert isinstance(load_embedding(saved), NullEmbedding)
 
 
 @pytest.mark.parametrize(

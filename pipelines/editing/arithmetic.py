@@ -8,7 +8,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from ..embeddings import ImageEmbedding, paired_size
+from ..embeddings import ImageEmbedding, NullEmbedding, paired_size
 from ..errors import UnclipError
 from .modes import Operation
 from .sphere import unit, unit_sum
@@ -80,7 +80,7 @@ def compute(
 
 
 def stacked(embeds: list[ImageEmbedding]) -> ImageEmbedding:
-    """Batches joined into one, in order.
+    """Batches joined into one, in order; nulls alone are a null.
 
     Raises:
         SpaceMismatchError: the embeddings do not share a space.
@@ -88,6 +88,8 @@ def stacked(embeds: list[ImageEmbedding]) -> ImageEmbedding:
     for one in embeds:
         embeds[0].space.require(one.space, "the first embedding")
     vectors = torch.cat([one.vectors for one in embeds])
+    if all(isinstance(one, NullEmbedding) for one in embeds):
+        return NullEmbedding(vectors, embeds[0].space)
     return ImageEmbedding(vectors, embeds[0].space, ", ".join(one.source for one in embeds))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import torch
 
 from .. import json_file
-from ..embeddings import EmbeddingSpace, ImageEmbedding
+from ..embeddings import EmbeddingSpace, ImageEmbedding, NullEmbedding
 from ..errors import UnclipError
 from ..files import write_atomically
 
@@ -46,6 +46,8 @@ def save_embedding(
         "source": image.source,
         "note": note,
     }
+    if isinstance(image, NullEmbedding):
+        header["kind"] = "null"
     if preview is not None:
         header["preview"] = base64.b64encode(_thumbnail(preview)).decode("ascii")
     try:
@@ -92,7 +94,10 @@ def _parsed(content: bytes, name: str) -> ImageEmbedding:
             raise ValueError(f"vectors of {vectors.dtype}")
         if not len(vectors):
             raise UnclipError("it holds no embedding.")
-        return ImageEmbedding(vectors, space, header.get("source", name.removesuffix(SUFFIX)))
+        source = header.get("source", name.removesuffix(SUFFIX))
+        # 0.1 wrote no kind: there a null was what came from "null".
+        is_null = header.get("kind", source) == "null"
+        return (NullEmbedding if is_null else ImageEmbedding)(vectors, space, source)
     except UnclipError as error:
         raise UnclipError(f"{name} is unusable: {error}") from error
     # safetensors raises a class of its own that derives from Exception alone.
