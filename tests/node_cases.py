@@ -171,8 +171,8 @@ STAGE_CASES = [
         names=DECODED,
         instead={
             **SIZE,
-            "init_image": PICTURE.expand(3, -1, -1, -1),
-            "mask": MASK.expand(3, -1, -1),
+            "init_image": PICTURE,
+            "mask": MASK,
         },
         kept=("image", "feather"),
         gives=_laid_over,
