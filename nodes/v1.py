@@ -86,8 +86,11 @@ def _out_of_bounds(one: Input, value: Any) -> str | None:
     if value is None:
         return None
     kind = one.type
-    if isinstance(kind, Number) and not kind.min <= value <= kind.max:
-        return f"{one.name} must be {kind.min} to {kind.max}, found {value}."
+    if isinstance(kind, Number) and value < kind.min:
+        return f"{one.name} is {value}, smaller than the minimum {kind.min}."
+    if isinstance(kind, Number) and value > kind.max:
+        return f"{one.name} is {value}, bigger than the maximum {kind.max}."
     if isinstance(kind, Choice) and isinstance(kind.names, tuple) and value not in kind.names:
-        return f"{one.name} must be one of {', '.join(kind.names)}, found {value!r}."
+        names = ", ".join(map(repr, kind.names))
+        return f"{one.name} is {value!r}, which is not on offer; choose one of: {names}."
     return None

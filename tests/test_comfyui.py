@@ -188,10 +188,11 @@ def test_a_folder_in_models_unclip_is_listed(comfyui, tiny_model):
 def test_a_wrong_number_is_refused_before_anything_runs(comfyui):
     prompt = json.loads((EXAMPLES / "api" / "text_to_image.json").read_text("utf-8"))
     prior = next(node for node in prompt.values() if node["class_type"] == "UnCLIPPrior")
-    prior["inputs"]["steps"] = 0
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        comfyui.queue(prompt)
-    assert "steps" in refused.value.read().decode()
+    for steps, says in ((-1, "smaller than the minimum 0"), (1, "unclip needs 2 steps or more")):
+        prior["inputs"]["steps"] = steps
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            comfyui.queue(prompt)
+        assert says in refused.value.read().decode()
 
 
 @pytest.mark.parametrize("script", ["comfyui_bridges", "comfyui_memory", "comfyui_pictures"])

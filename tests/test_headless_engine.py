@@ -102,7 +102,7 @@ def test_prompts_of_any_length_run(flow, unclip, tiny_model, words):
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ("Prior.steps=0", "smaller than the minimum"),
+        ("Prior.steps=-1", "smaller than the minimum"),
         ("Decode.count=1000", "bigger than the maximum"),
         ("Prior.scheduler=magic", "not on offer; choose one of: 'default'"),
         ("Model.model=nobody", "No model 'nobody' under"),

@@ -54,7 +54,7 @@ def test_what_is_wrong_is_raised(workflow, runner):
     with pytest.raises(UnclipError, match="names no node"):
         workflow.set({"Nobody.steps": 1}).run()
     with pytest.raises(InvalidWorkflow, match="smaller than the minimum"):
-        workflow.set({"Prior.steps": 0}).run()
+        workflow.set({"Prior.steps": -1}).run()
     with pytest.raises(UnclipError, match="no workflow file"):
         Workflow.load("nowhere.json", runner)
 
@@ -83,7 +83,7 @@ def test_events_are_iterated(workflow):
 
 def test_errors_reach_whoever_iterates(workflow):
     async def collect():
-        return [event async for event in workflow.set({"Prior.steps": 0}).events()]
+        return [event async for event in workflow.set({"Prior.steps": -1}).events()]
 
     with pytest.raises(InvalidWorkflow):
         asyncio.run(collect())
