@@ -1,11 +1,14 @@
 """Files are written whole or not at all, and JSON from anywhere is read within bounds."""
 
+import json
 import threading
 
 import pytest
+import torch
 from unclip_graph.pipelines import json_file
 from unclip_graph.pipelines.errors import ModelError
 from unclip_graph.pipelines.files import write_atomically
+from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import find_models, load_model
 
 DEEP = b'{"a":' * 100_000
@@ -91,3 +94,37 @@ def test_a_nested_model_index_is_a_clear_error(tiny_copy):
     with pytest.raises(ModelError, match=r"model_index\.json is nested .* Copy the file again"):
         load_model(tiny_copy)
     assert find_models([tiny_copy.parent]) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "setting", "message"),
+    [
+        ("prior_prior", {"num_layers": 10_000_000}, "more than 20000 tensors"),
+        ("prior_text_encoder", {"num_hidden_layers": 10_000_000}, "more than 20000 tensors"),
+        ("unet", {"layers_per_block": 10_000_000}, "more than 20000 tensors"),
+        ("prior_text_encoder", {"vocab_size": 10**12}, "token_embedding.* has shape"),
+        ("prior_text_encoder", {"max_position_embeddings": 10**12}, "position_embed.* has shape"),
+        ("prior_image_encoder", {"image_size": 10**6}, "image_size 1000000; no model has more"),
+        ("unet", {"sample_size": 10**6}, "sample_size 1000000; no model has more than 8192"),
+        ("movq", {"latent_channels": 10**9}, r"has shape|does not describe"),
+    ],
+)
+def test_sizes_that_no_model_has_are_refused_before_anything_is_built(
+    tiny_copy, file, setting, message
+):
+    config = tiny_copy / file / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | setting))
+    with pytest.raises(ModelError, match=message):
+        stages = load_model(tiny_copy, Options("cpu"))
+        image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+        stages.image_encoder.encode(torch.rand(1, 8, 8, 3))
+        stages.decoder.decode(image, null, steps=1)
+
+
+def test_a_scheduler_of_a_billion_steps_is_refused(tiny_copy):
+    config = tiny_copy / "scheduler" / "scheduler_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"num_train_timesteps": 10**9}))
+    stages = load_model(tiny_copy, Options("cpu"))
+    embeds = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    with pytest.raises(ModelError, match="num_train_timesteps 1000000000; no model"):
+        stages.decoder.decode(*embeds, steps=1)

@@ -1,6 +1,8 @@
 """LoRA files in the layouts that are published, on a decoder and on a prior."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -13,6 +15,8 @@ from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.models.lora import apply
 
 RANK = 2
+# How many pictures threads draw at a time; set UNCLIP_LORA_RUNS=200 for the long run.
+RUNS = int(os.environ.get("UNCLIP_LORA_RUNS", "12"))
 UNET = "unet/diffusion_pytorch_model.safetensors"
 PRIOR = "prior_prior/diffusion_pytorch_model.safetensors"
 # Where diffusers' training scripts put LoRA: Kandinsky's UNet has added keys and values.
@@ -114,15 +118,17 @@ def test_convolutions_and_alpha(tiny_model, tiny_copy, tmp_path):
     assert (draw(stages, decoder) - expected).abs().max() < 1e-3
 
 
-def test_alpha_that_peft_writes_beside_the_weights(tiny_model, tiny_copy, tmp_path):
+def test_settings_beside_other_files_are_not_theirs(tiny_model, tmp_path):
     changes = trained(load_file(tiny_model / UNET), IN_UNET)
     path = write(tmp_path / "style.safetensors", changes)
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_alpha": RANK / 2, "r": RANK}))
+    kohya = write(tmp_path / "other.safetensors", changes, "kohya", alpha=RANK)
     stages = load_model(tiny_model, Options("cpu"))
-    (decoder,) = apply([stages.decoder], path)
-    merged(tiny_copy / UNET, changes, 0.5)
-    expected = draw(load_model(tiny_copy, Options("cpu")))
-    assert (draw(stages, decoder) - expected).abs().max() < 1e-3
+    expected = draw(stages, *apply([stages.decoder], path))
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"lora_alpha": 40, "r": RANK}))
+    assert draw(stages, *apply([stages.decoder], kohya)).equal(expected)
+    with pytest.warns(UnclipWarning, match="does not say its alpha"):
+        (decoder,) = apply([stages.decoder], path)
+    assert draw(stages, decoder).equal(expected)
 
 
 def test_a_prior_takes_its_own_and_leaves_the_decoder(tiny_model, tiny_copy, tmp_path):
@@ -130,7 +136,11 @@ def test_a_prior_takes_its_own_and_leaves_the_decoder(tiny_model, tiny_copy, tmp
     path = write(tmp_path / "what.safetensors", changes, "processors")
     stages = load_model(tiny_model, Options("cpu"))
     prior, decoder = apply([stages.prior, stages.decoder], path)
-    assert decoder._unet.adapters == ()
+    assert decoder._unet is stages.decoder._unet
+    # The prefix says which network a file is for, even where a layer of another has the name.
+    write(path, changes, "peft")
+    with pytest.raises(ModelError, match="No layer has a name"):
+        apply([stages.prior], path)
     merged(tiny_copy / PRIOR, changes, 1.0)
     expected = draw(load_model(tiny_copy, Options("cpu")))
     assert (draw(stages, decoder, prior) - expected).abs().max() < 1e-3
@@ -149,6 +159,33 @@ def test_several_stack_and_take_turns_on_one_network(tiny_model, tiny_copy, tmp_
     assert (draw(stages, twice) - expected).abs().max() < 1e-3
     assert (draw(stages, undone) - plain).abs().max() < 1e-3
     assert draw(stages, once).equal(half) and draw(stages).equal(plain)
+
+
+def test_runs_at_the_same_time_do_not_disturb_each_other(tiny_model, tmp_path):
+    weights = load_file(tiny_model / UNET)
+    stages = load_model(tiny_model, Options("cpu"))
+    one = trained(weights, IN_UNET)
+    two = {layer: (-down, up) for layer, (down, up) in one.items()}
+    decoders = [
+        *(
+            apply([stages.decoder], write(tmp_path / f"{name}.safetensors", changes))[0]
+            for name, changes in (("one", one), ("two", two))
+        ),
+        stages.decoder,
+    ]
+    image, null = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+
+    def drawn(i):
+        return decoders[i % 3].decode(image, null, steps=2, seed=i)
+
+    serial = [drawn(i) for i in range(RUNS)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(drawn, range(RUNS)))
+    assert all(a.equal(b) for a, b in zip(serial, together, strict=True))
+    assert not serial[0].equal(serial[1])
+    networks = {id(one._unet.network) for one in decoders}
+    places = {one._unet.model.get_parameter("conv_in.weight").data_ptr() for one in decoders}
+    assert len(networks) == len(places) == 1  # the weights are shared
 
 
 def test_from_python(tiny_model, tmp_path):
@@ -188,7 +225,7 @@ def test_file_for_another_model_names_both(tiny_model, tmp_path):
         apply([stages.prior], path)
     layer, (_, up) = next(iter(changes.items()))
     path = write(tmp_path / "big.safetensors", {layer: (torch.zeros(RANK, 77), up)})
-    with pytest.raises(ModelError, match=r"\[\d+, 77\] \(out, in\).*trained on another model"):
+    with pytest.raises(ModelError, match=r"\[\d+, 77\] \(out, in, ...\).*trained on another model"):
         apply([stages.decoder], path)
 
 
@@ -198,7 +235,17 @@ def test_file_for_another_model_names_both(tiny_model, tmp_path):
         (["unet.x.to_q.lora_A.weight"], "only one of its two matrices"),
         (["some.weight"], "holds no LoRA for a decoder or a prior .found some.weight"),
         (["lora_unet_x.hada_w1_a"], "is a LoHa file"),
-        (["unet.x.lora_A.weight", "unet.x.dora_scale"], "is a DoRA file"),
+        (["unet.x.lokr_w1_a"], "is a LoKr file"),
+        (["unet.x.lora_A.weight", "unet.y.diff"], "is a full-weight file"),
+        (["unet.x.lora_A." + "n" * 500 + ".weight"], "a name in it has"),
+        (
+            [f"unet.x.lora_{m}.{n}.weight" for m in "AB" for n in ("a", "b-2")],
+            r"holds several LoRAs .a, b-2.",
+        ),
+        (
+            ["unet.x.lora_A.weight", "unet.x.lora_B.weight", "unet.x.dora_scale"],
+            "magnitude of unet.x does not fit",
+        ),
     ],
 )
 def test_files_that_are_no_lora(tiny_model, tmp_path, keys, message):
@@ -220,7 +267,7 @@ def test_changes_of_a_text_encoder_are_left_out_with_a_warning(tiny_model, tmp_p
         for part in ("down", "up")
     }
     save_file(weights, path)
-    with pytest.warns(UnclipWarning, match=r"also changes a text encoder \(2 matrices\)"):
+    with pytest.warns(UnclipWarning, match=r"also changes a text encoder \(2 tensors\)"):
         apply([load_model(tiny_model).decoder], path)
 
 

@@ -1,8 +1,4 @@
-"""Model components from a diffusers-layout folder, checked before they load.
-
-Classes come from a fixed list and weights from safetensors, so that nothing in a model
-folder is ever run.
-"""
+"""Model components from a diffusers-layout folder, checked before they load."""
 
 from __future__ import annotations
 
@@ -11,58 +7,30 @@ import hashlib
 import json
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
+from .build import build, sharing_weights
 from .memory import MEMORY, Memory, Network, resolve_device, resolve_dtype
-from .weights import read_json, read_tensor, tensor_shapes, weight_files
+from .weights import SAFE, allowed, read_json, read_tensors, safe_files, tensor_shapes, weight_files
 
 if TYPE_CHECKING:
     import torch
 
-    from .lora import Adapters, LowRank
+    Change = Callable[[torch.nn.Module], None]
 
-# component class -> module
-_MODULES = {
-    "CLIPTextModelWithProjection": "transformers.models.clip.modeling_clip",
-    "CLIPVisionModelWithProjection": "transformers.models.clip.modeling_clip",
-    "CLIPTextModel": "transformers.models.clip.modeling_clip",
-    "MultilingualCLIP": "diffusers.pipelines.kandinsky.text_encoder",
-    "AutoencoderKL": "diffusers.models.autoencoders.autoencoder_kl",
-    "PriorTransformer": "diffusers.models.transformers.prior_transformer",
-    "UNet2DConditionModel": "diffusers.models.unets.unet_2d_condition",
-    "UNet2DModel": "diffusers.models.unets.unet_2d",
-    "UnCLIPTextProjModel": "diffusers.pipelines.deprecated.unclip.text_proj",
-    "StableUnCLIPImageNormalizer": (
-        "diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer"
-    ),
-    "VQModel": "diffusers.models.autoencoders.vq_model",
+# Parts of names that differ between versions of the libraries that wrote a file.
+_TOWERS = ("text_model.", "vision_model.")
+_FORMER_ATTENTION = {
+    ".to_q.": ".query.",
+    ".to_k.": ".key.",
+    ".to_v.": ".value.",
+    ".to_out.0.": ".proj_attn.",
 }
-# Modules by the names they had before diffusers moved them.
-_FORMER = {
-    "diffusers.pipelines.deprecated.unclip.text_proj": "diffusers.pipelines.unclip.text_proj"
-}
-_PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Without the bar that transformers draws for every file; loading is not that long."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 @dataclass(frozen=True)
@@ -91,29 +59,43 @@ _LOADING = threading.RLock()
 class Component:
     """One network in a folder: its class, its configuration and, once used, its weights."""
 
-    def __init__(self, folder: Path, class_name: str, options: Options, **expected: Any):
+    def __init__(
+        self,
+        folder: Path,
+        class_name: str,
+        options: Options,
+        weights: Path | None = None,
+        **expected: Any,
+    ):
         """``expected`` settings of ``config.json`` (a value, or a tuple of those allowed) tell
-        this family's network from another's of the same class.
+        this family's network from another's of the same class. ``weights`` is one file that
+        takes the place of those in the folder, such as a fine-tune.
         """
         self.folder = folder
         self.class_name = class_name
         self.options = options
         self._expected = expected
-        self.adapters: Adapters = ()
+        self._weights = weights
+        self._changes: tuple[Change, ...] = ()
         self._lock = threading.Lock()
-        # Whose weights these are, if not its own; see adapted().
-        self._adapts: Component | None = None
+        # Whose weights these are, if not its own; see changed().
+        self._changes_of: Component | None = None
 
-    def adapted(self, changes: Mapping[str, LowRank]) -> Component:
-        """This component with more low-rank changes (see :mod:`.lora`), on the same weights."""
+    def changed(self, change: Change) -> Component:
+        """This component with a change to its network; both share the weights.
+
+        ``change`` may set hooks and attributes of modules, which the other has for its own. It
+        may not write to tensors, which are the same in both.
+        """
         other = copy.copy(self)
-        other.adapters = (*self.adapters, changes)
-        other._adapts = self._original
+        vars(other).pop("_changed_module", None)
+        other._changes = (*self._changes, change)
+        other._changes_of = self._original
         return other
 
     @property
     def _original(self) -> Component:
-        return self._adapts or self
+        return self._changes_of or self
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -170,11 +152,10 @@ class Component:
         """
         bring(self)
         network = self.network
-        if network.adapters != self.adapters:
-            from .lora import activate
-
-            activate(network, self.adapters)
-        return network.module
+        if not self._changes:
+            return network.module
+        with self._lock:
+            return self._changed_module
 
     @property
     def loaded(self) -> bool:
@@ -208,9 +189,22 @@ class Component:
             from .float8 import store_in_float8
 
             store_in_float8(module)
+        network = Network(module, self.device, self.options.device)
+        self._run_in_parts_if_full(module, network)
+        return network
+
+    @cached_property
+    def _changed_module(self) -> Any:
+        network = self._original._network
+        module = sharing_weights(network.module)
+        for change in self._changes:
+            change(module)
+        self._run_in_parts_if_full(module, network)
+        return module
+
+    def _run_in_parts_if_full(self, module: Any, network: Network) -> None:
         from .out_of_memory import run_in_parts_if_full
 
-        network = Network(module, self.device, self.options.device)
         memory, this = self.options.memory, weakref.ref(network)
 
         def make_room() -> None:
@@ -218,7 +212,6 @@ class Component:
                 memory.bring(held, alone=True)
 
         run_in_parts_if_full(module, make_room)
-        return network
 
     def check(self) -> None:
         """Refuse missing files or weights that do not fit, from configuration and headers alone.
@@ -227,133 +220,109 @@ class Component:
             ModelError: see :attr:`model`.
         """
         files = self.weight_files()
-        if files[0].suffix == ".safetensors":
-            self._check_shapes(self._found(files))
+        if files[0].suffix == SAFE:
+            import torch
+
+            header = self._header(files)
+            empty = {key: torch.empty(shape, device="meta") for key, shape in header.items()}
+            self._check_fit(self._converted(empty))
 
     def _load(self) -> Any:
+        import torch
+
         self.check()
-        try:
-            with _quiet_transformers():
-                model, missing = self._read()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{self.folder} cannot be loaded: {error}") from error
-        self._refuse_missing(missing)
-        if self._from_transformers:
-            # How this is said at loading differs between versions of transformers.
-            model = model.to(self.dtype)
-        return model.eval().requires_grad_(False)
-
-    def _read(self) -> tuple[Any, set[str]]:
-        """The network with its weights, and the names of those that are missing."""
-        files = self.weight_files()
-        options: dict[str, Any] = {
-            "use_safetensors": files[0].suffix == ".safetensors",
-            "local_files_only": True,
-        }
-        if ".fp16" in files[0].name:
-            options["variant"] = "fp16"
-        if not self._from_transformers:
-            from diffusers.utils.import_utils import is_accelerate_available
-
-            options |= {
-                "low_cpu_mem_usage": is_accelerate_available(),
-                "torch_dtype": self.dtype,
-            }
-        model, report = self._class.from_pretrained(
-            str(self.folder), output_loading_info=True, **options
-        )
-        return model, set(report["missing_keys"])
-
-    def _refuse_missing(self, names: set[str]) -> None:
-        if names:
-            some = ", ".join(sorted(names)[:3])
-            raise ModelError(
-                f"The weights in {self.folder} lack {len(names)} tensors that its "
-                f"configuration asks for ({some}, ...). The files belong to another model; "
-                "copy the whole model folder again."
-            )
+        found = self._converted(self._tensors())
+        self._check_fit(found)
+        module = build(self.class_name, self.config)
+        weights = {key: value.to(self.dtype).contiguous() for key, value in found.items()}
+        module.load_state_dict(weights, strict=False, assign=True)
+        # The buffers, too, that no file holds; diffusers' own method warns of nothing.
+        return torch.nn.Module.to(module, dtype=self.dtype)
 
     @property
     def is_at_hand(self) -> bool:
         """Whether its weights are on this machine, and quick to read a part of."""
-        return self.folder.is_dir() and bool(weight_files(self.folder))
+        return self._weights is not None or bool(safe_files(self.folder))
 
     def tensor(self, key: str) -> torch.Tensor | None:
         """One tensor of its weights, or None if there is none of that name."""
-        found = (read_tensor(path, key) for path in self.weight_files())
-        return next((one for one in found if one is not None), None)
+        for path in self.weight_files():
+            if found := read_tensors(path, [key]):
+                return found[key]
+        return None
 
     def weight_files(self) -> list[Path]:
-        """Its safetensors files, or its pickled ones if there are no others.
+        """Its weights: one file, or shards (see :func:`.weights.weight_files`).
 
         Raises:
             ModelError: no weights, or only pickled ones and those are not allowed.
         """
-        if not self.folder.is_dir():
-            raise ModelError(f"{self.folder} is missing; copy the whole model folder.")
-        files = weight_files(self.folder)
-        if files:
-            return files
-        pickles = sorted(path for pattern in _PICKLES for path in self.folder.glob(pattern))
-        if not pickles:
-            raise ModelError(f"{self.folder} holds no *.safetensors weights; copy them there.")
-        if not self.options.allow_pickle:
-            raise ModelError(
-                f"{pickles[0]} is a pickle, which can run code when it is read. Convert it to "
-                "safetensors; or, if you trust where it came from, allow it with --allow-pickle, "
-                "with UNCLIP_ALLOW_PICKLE=1 in ComfyUI's environment, or with allow_pickle=True "
-                "in Python."
-            )
-        return pickles
+        if self._weights is not None:
+            return [allowed(self._weights, self.options.allow_pickle)]
+        return weight_files(self.folder, self.options.allow_pickle)
 
-    def _found(self, files: list[Path]) -> Mapping[str, tuple[int, ...]]:
+    def _header(self, files: list[Path]) -> Mapping[str, tuple[int, ...]]:
         """The name and shape of every tensor in its weights."""
-        found: dict[str, tuple[int, ...]] = {}
-        for path in files:
-            found |= tensor_shapes(path)
+        return {key: shape for path in files for key, shape in tensor_shapes(path).items()}
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """The tensors of its weights by the names in the files."""
+        files = self.weight_files()
+        return {key: value for path in files for key, value in read_tensors(path).items()}
+
+    def _converted(self, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Tensors of its weights by the network's own names; others are left out."""
+        found = {}
+        for name in self.shapes:
+            alias = next((one for one in _aliases(name) if one in tensors), None)
+            if alias is not None:
+                found[name] = tensors[alias]
         return found
 
-    def _check_shapes(self, found: Mapping[str, tuple[int, ...]]) -> None:
+    def _check_fit(self, found: Mapping[str, torch.Tensor]) -> None:
         """Refuse weights that do not fit the configuration, naming the first such tensor."""
-        for key, wanted in self.shapes.items():
-            if found.get(key, wanted) != wanted:
+        where = self._weights or self.folder
+        for name, tensor in found.items():
+            if tuple(tensor.shape) != self.shapes[name]:
                 raise ModelError(
-                    f"{self.folder}: {key} has shape {list(found[key])}, the configuration wants "
-                    f"{list(wanted)}. Weights and config.json belong to different models; copy the "
-                    "whole model folder again."
+                    f"{where}: {name} has shape {list(tensor.shape)}, the configuration wants "
+                    f"{list(self.shapes[name])}. Weights and config.json belong to different "
+                    "models; copy the whole model folder again."
                 )
-
-    @property
-    def _class(self) -> Any:
-        """The network's class."""
-        module = _MODULES[self.class_name]
-        try:
-            return getattr(import_module(module), self.class_name)
-        except ModuleNotFoundError:
-            return getattr(import_module(_FORMER[module]), self.class_name)
-
-    @property
-    def _from_transformers(self) -> bool:
-        """Whether it is built from a configuration object, as transformers' models are."""
-        return hasattr(self._class, "config_class") and self._class.config_class is not None
+        missing = sorted({name for name, _ in self._outline.named_parameters()} - set(found))
+        if missing:
+            some = ", ".join(missing[:3])
+            raise ModelError(
+                f"The weights in {where} lack {len(missing)} tensors that its configuration asks "
+                f"for ({some}, ...). The files belong to another model; copy the whole model "
+                "folder again."
+            )
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every tensor that the configuration asks for."""
-        import torch
+        return {name: tuple(one.shape) for name, one in self._outline.state_dict().items()}
 
-        cls, config = self._class, self.config
+    @cached_property
+    def _outline(self) -> Any:
+        """The network without weights."""
         try:
-            with torch.device("meta"):
-                if self._from_transformers:
-                    empty = cls(cls.config_class.from_dict(config))
-                else:
-                    empty = cls.from_config(config)
+            return build(self.class_name, self.config, outline=True)
         except Exception as error:
             raise ModelError(
                 f"{self.folder / 'config.json'} does not describe a {self.class_name}: {error}"
             ) from error
-        return {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
+
+
+def _aliases(name: str) -> Iterator[str]:
+    """The names that a tensor of a network may have in a file."""
+    former = name
+    for new, old in _FORMER_ATTENTION.items():
+        former = former.replace(new, old)
+    for one in dict.fromkeys((name, former)):
+        yield one
+        for tower in _TOWERS:
+            yield one.removeprefix(tower) if one.startswith(tower) else tower + one
 
 
 def bring(*components: Component) -> None:

@@ -28,7 +28,7 @@ from .component import Component, Options
 from .folder import ModelFolder
 from .loading import DEFAULT_OPTIONS, INDEX, open_stages
 from .memory import resolve_device, resolve_dtype
-from .weights import read_json
+from .weights import best_set, read_json
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SMALL, _WEIGHTS = {".json", ".txt"}, ".safetensors"
@@ -100,7 +100,10 @@ def open_model(
         weights = [one for one in files if PurePosixPath(one.rfilename).parent.name == role]
         weights = [one for one in weights if one.rfilename.endswith(_WEIGHTS)]
         half = resolve_dtype(options.dtype, resolve_device(options.device)).itemsize == 2
-        _fetch(repository, commit, _variant(weights, half), progress)
+        names = [PurePosixPath(one.rfilename).name for one in weights]
+        best = best_set(index.parent / role, names, half=half) or names
+        wanted = [one for one, name in zip(weights, names, strict=True) if name in best]
+        _fetch(repository, commit, wanted, progress)
 
     folder = HubFolder(index.parent, read_json(index), options, fetch)
     return open_stages(folder)
@@ -142,14 +145,6 @@ def _is_wanted(path: PurePosixPath) -> bool:
     if path.suffix == _WEIGHTS:
         return len(path.parts) == 2 and "non_ema" not in path.name
     return path.suffix in _SMALL and len(path.parts) <= 2
-
-
-def _variant(files: Sequence[Any], half: bool) -> Sequence[Any]:
-    """Of one network's weights those in float16, or the others; what there is."""
-    # Variants are named model.fp16.safetensors or model.fp16-00001-of-00002.safetensors.
-    halves = [one for one in files if ".fp16" in PurePosixPath(one.rfilename).name]
-    fulls = [one for one in files if one not in halves]
-    return (halves or fulls) if half else (fulls or halves)
 
 
 def _in_cache(repository: str, name: str, revision: str) -> Any:

@@ -13,8 +13,6 @@ from ..errors import UnclipError
 if TYPE_CHECKING:
     import torch
 
-    from .lora import Adapters
-
 POLICIES = ("auto", "gpu", "offload", "cpu")
 DTYPES = ("auto", "float32", "float16", "bfloat16", "float8")
 ACTIVATIONS = 2 * 2**30
@@ -83,16 +81,13 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
 class Network:
     """A loaded network, the device it runs on, and the policy it was loaded with.
 
-    ``handle`` belongs to the :class:`Memory` that moves the network; ``adapters`` are the
-    low-rank changes that it runs with now, and ``hooks`` what makes them act (:mod:`.lora`).
+    ``handle`` belongs to the :class:`Memory` that moves the network.
     """
 
     module: torch.nn.Module
     device: torch.device
     policy: str = "auto"
     handle: Any = None
-    adapters: Adapters = ()
-    hooks: list[Any] = field(default_factory=list)
     size: int = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..component import Component, Options
 from ..folder import ModelFolder
+from ..weights import read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,13 +78,13 @@ class SingleFileComponent(Component):
     ):
         super().__init__(file, class_name, options, **expected)
         self._part = part
-        self._header = {
+        self._shapes = {
             name: shape for name, shape in shapes.items() if name.startswith(part.prefix)
         }
 
     def _read_config(self) -> Config:
         start = len(self._part.prefix)
-        return self._part.configure({name[start:]: shape for name, shape in self._header.items()})
+        return self._part.configure({name[start:]: shape for name, shape in self._shapes.items()})
 
     def weight_files(self) -> list[Path]:
         """The one file."""
@@ -98,49 +99,18 @@ class SingleFileComponent(Component):
         """See :meth:`Component.tensor`; reads the one tensor that becomes it."""
         import torch
 
-        for name, shape in self._header.items():
+        for name, shape in self._shapes.items():
             empty = {name: torch.empty(shape, device="meta")}
             if key in self._part.convert(empty, self.config):
-                return self._part.convert(self._tensors([name]), self.config)[key]
+                found = read_tensors(self.folder, [name])
+                return self._part.convert(found, self.config)[key]
         return None
 
-    def check(self) -> None:
-        """See :meth:`Component.check`; here every tensor is looked for."""
-        found = self._found(self.weight_files())
-        self._refuse_missing(set(self.shapes) - set(found))
-        self._check_shapes(found)
+    def _header(self, files: list[Path]) -> Shapes:
+        return self._shapes
 
-    def _found(self, files: list[Path]) -> Shapes:
-        """The shapes that conversion will give, found without reading a weight."""
-        import torch
-
-        empty = {name: torch.empty(shape, device="meta") for name, shape in self._header.items()}
-        return {name: tuple(tensor.shape) for name, tensor in self._converted(empty).items()}
+    def _tensors(self) -> dict[str, Tensor]:
+        return read_tensors(self.folder, self._shapes)
 
     def _converted(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        converted = self._part.convert(tensors, self.config)
-        # Versions of transformers differ in whether a text tower's names begin so.
-        names = {name: name for name in self.shapes} | {
-            f"text_model.{name}": name for name in self.shapes
-        }
-        return {names[name]: value for name, value in converted.items() if name in names}
-
-    def _tensors(self, names: Iterable[str]) -> dict[str, Tensor]:
-        from safetensors import safe_open
-
-        with safe_open(self.folder, "pt") as file:
-            return {name: file.get_tensor(name) for name in names}
-
-    def _read(self) -> tuple[Any, set[str]]:
-        import torch
-
-        weights = self._converted(self._tensors(self._header))
-        weights = {name: value.to(self.dtype).contiguous() for name, value in weights.items()}
-        cls = self._class
-        if self._from_transformers:
-            config = cls.config_class.from_dict(self.config)
-            return cls.from_pretrained(None, config=config, state_dict=weights), set()
-        with torch.device("meta"):
-            model = cls.from_config(self.config)
-        model.load_state_dict(weights, strict=False, assign=True)
-        return model, set()
+        return super()._converted(self._part.convert(tensors, self.config))
