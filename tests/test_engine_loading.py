@@ -1,7 +1,6 @@
 """Finding and opening model folders, and what is refused."""
 
 import gc
-import importlib.util
 import json
 import shutil
 import weakref
@@ -214,15 +213,8 @@ def shard(weights_file, variant=""):
     index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
 
 
-# Without accelerate diffusers takes another path, and it is no dependency of the pack.
-@pytest.mark.parametrize("accelerate", [True, False])
 @pytest.mark.parametrize("variant", ["", ".fp16"])
-def test_sharded_weights_are_read(tiny_copy, tiny_model, monkeypatch, accelerate, variant):
-    imports = "diffusers.utils.import_utils"
-    if not accelerate:
-        monkeypatch.setattr(f"{imports}._accelerate_available", False)
-    elif importlib.util.find_spec("accelerate") is None:
-        pytest.skip("accelerate is not installed")
+def test_sharded_weights_are_read(tiny_copy, tiny_model, variant):
     for file in (UNET, VISION):
         shard(tiny_copy / file, variant)
     sharded, whole = (
