@@ -97,7 +97,8 @@ def _install() -> None:
     """Once and for ever: another thread may be building while hooks came and went."""
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
-    register_module_parameter_registration_hook(_emptied)
+    # What it returns takes the parameter's place, which its type does not say.
+    register_module_parameter_registration_hook(_emptied)  # type: ignore[arg-type]
 
 
 def _emptied(module: Any, name: str, parameter: torch.nn.Parameter) -> torch.nn.Parameter | None:

@@ -86,8 +86,8 @@ def weight_files(folder: Path, allow_pickle: bool = False) -> list[Path]:
     problem = _why_not(folder, names)
     pickled = [name for name in names if name.endswith(PICKLES)]
     if pickled and (allow_pickle or not problem):
-        best = best_set(folder, pickled, PICKLES) or pickled
-        return [allowed(folder / name, allow_pickle) for name in best]
+        chosen = best_set(folder, pickled, PICKLES) or pickled
+        return [allowed(folder / name, allow_pickle) for name in chosen]
     others = [name for name in names if not name.endswith(".json")]
     lies = f" (what lies there: {', '.join(others[:5])})" if others else ""
     raise ModelError(problem or f"{folder} holds no *{SAFE} weights{lies}; copy them there.")
