@@ -174,8 +174,9 @@ def forward(method: Callable[..., T], **more: Any) -> T:
     An input goes under the name it has, or under that of :class:`As`; the model whose method
     it is does not go along.
     """
-    owner = getattr(method, "__self__", more)
-    given = {name: value for name, value in _given.get().items() if value is not owner}
+    owner = getattr(method, "__self__", None)
+    inputs = _given.get().items()
+    given = {name: value for name, value in inputs if value is None or value is not owner}
     return method(**given, **more)
 
 
