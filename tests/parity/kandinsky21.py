@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import tiny_families
 import torch
@@ -26,14 +27,25 @@ from .cases import (
 
 @case("Kandinsky 2.1", "text to image", "KandinskyPriorPipeline, KandinskyPipeline")
 def _kandinsky21() -> float:
+    return kandinsky21_from_text(
+        {"num_inference_steps": STEPS, "guidance_scale": 4.0},
+        {"steps": STEPS, "guidance_scale": 4.0},
+    )
+
+
+@case("Kandinsky 2.1", "default settings", "KandinskyPriorPipeline, KandinskyPipeline")
+def _kandinsky21_defaults() -> float:
+    return kandinsky21_from_text({}, {})
+
+
+def kandinsky21_from_text(theirs: dict[str, Any], ours: dict[str, Any]) -> float:
+    """Prior and decoder, one and two prompts."""
     path, worst = folder("kandinsky21"), 0.0
     prior, decoder = (
         reference("KandinskyPriorPipeline", path.with_name("tiny-2-1-prior")),
         tiny_families.kandinsky21_pipeline("KandinskyPipeline", path),
     )
     model = stages("kandinsky21")
-    theirs = {"num_inference_steps": STEPS, "guidance_scale": 4.0}
-    ours = {"steps": STEPS, "guidance_scale": 4.0}
     for prompts in PROMPTS:
         count = len(prompts)
         imagined = prior(prompts, generator=generators(3, count), **theirs)

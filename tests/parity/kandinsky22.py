@@ -20,8 +20,10 @@ from .cases import (
 )
 
 
-def kandinsky22_from_text(negative: bool) -> float:
-    """Prior and decoder, one and two prompts."""
+def kandinsky22_from_text(negative: bool, defaults: bool = False) -> float:
+    """Prior and decoder, one and two prompts; with each side's own steps and guidance or not."""
+    settings = {} if defaults else {"num_inference_steps": STEPS, "guidance_scale": 3.0}
+    ours = {} if defaults else {"steps": STEPS, "guidance_scale": 3.0}
     path, worst = folder("kandinsky22"), 0.0
     prior = reference("KandinskyV22PriorPipeline", path.with_name("tiny-2-2-prior"))
     decoder = reference("KandinskyV22Pipeline", path)
@@ -29,7 +31,6 @@ def kandinsky22_from_text(negative: bool) -> float:
     for prompts in PROMPTS:
         count, against = len(prompts), ["green"] * len(prompts) if negative else []
         draws = len(prompts + against)
-        settings = {"num_inference_steps": STEPS, "guidance_scale": 3.0}
         imagined = prior(
             prompts, negative_prompt=against or None, generator=generators(5, draws), **settings
         )
@@ -45,7 +46,6 @@ def kandinsky22_from_text(negative: bool) -> float:
         # The reference encodes both kinds of prompts in one batch, and kernels round
         # differently at another batch size.
         texts = model.text_encoder.encode(prompts + against)
-        ours = {"steps": STEPS, "guidance_scale": 3.0}
         image, null = model.prior.sample(
             texts[:count],
             texts[count:] if negative else None,
@@ -60,6 +60,11 @@ def kandinsky22_from_text(negative: bool) -> float:
 @case("Kandinsky 2.2", "text to image", "KandinskyV22PriorPipeline, KandinskyV22Pipeline")
 def _text() -> float:
     return kandinsky22_from_text(negative=False)
+
+
+@case("Kandinsky 2.2", "default settings", "KandinskyV22PriorPipeline, KandinskyV22Pipeline")
+def _defaults() -> float:
+    return kandinsky22_from_text(negative=False, defaults=True)
 
 
 @case("Kandinsky 2.2", "negative prompt", "KandinskyV22PriorPipeline, KandinskyV22Pipeline")

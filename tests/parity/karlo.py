@@ -32,33 +32,46 @@ class SmallPictures(list[Tensor]):
         torch.nn.functional.interpolate = self._enlarge
 
 
-def karlo_from_text(prompts: list[str]) -> tuple[float, float]:
+def karlo_from_text(prompts: list[str], defaults: bool = False) -> tuple[float, float]:
     """Differences of the small and of the enlarged pictures."""
     count = len(prompts)
+    theirs = {
+        "prior_num_inference_steps": STEPS,
+        "decoder_num_inference_steps": STEPS,
+        "super_res_num_inference_steps": STEPS,
+        "prior_guidance_scale": 4.0,
+        "decoder_guidance_scale": 8.0,
+    }
+    prior, decoder, steps = (
+        {"steps": STEPS, "guidance_scale": 4.0},
+        {"steps": STEPS, "guidance_scale": 8.0},
+        {"steps": STEPS},
+    )
+    if defaults:
+        theirs, prior, decoder, steps = {}, {}, {}, {}
     with SmallPictures() as small:
         expected = tiny_families.karlo_pipeline(folder("karlo"))(
             prompts,
-            prior_num_inference_steps=STEPS,
-            decoder_num_inference_steps=STEPS,
-            super_res_num_inference_steps=STEPS,
-            prior_guidance_scale=4.0,
-            decoder_guidance_scale=8.0,
             generator=generators(3, count),
             output_type="np",
+            **theirs,
         ).images
     model, draws = stages("karlo"), generators(3, count)
     text = model.text_encoder.encode(prompts)
-    image, null = model.prior.sample(text, steps=STEPS, guidance_scale=4.0, generators=draws)
-    found = model.decoder.decode(
-        image, null, text=text, steps=STEPS, guidance_scale=8.0, generators=draws
-    )
-    large = model.decoder.upscale(found, steps=STEPS, generators=draws)
+    image, null = model.prior.sample(text, generators=draws, **prior)
+    found = model.decoder.decode(image, null, text=text, generators=draws, **decoder)
+    large = model.decoder.upscale(found, generators=draws, **steps)
     return apart(found, small[0]), apart(large, expected)
 
 
 @case("Karlo", "text to image, 64 pixels", "UnCLIPPipeline")
 def _karlo() -> float:
     return max(karlo_from_text(prompts)[0] for prompts in PROMPTS)
+
+
+@case("Karlo", "default settings, 64 pixels", "UnCLIPPipeline")
+def _karlo_defaults() -> float:
+    return karlo_from_text(PROMPTS[-1], defaults=True)[0]
 
 
 # The small picture travels as 0..1 instead of -1..1, which rounds its last bit; networks

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from unclip_graph.pipelines.images import to_pil
 
 from .cases import PROMPTS, STEPS, apart, case, folder, generators, pictures, reference, stages
@@ -42,6 +45,17 @@ def _stable_text() -> float:
     return worst
 
 
+@case("Stable unCLIP", "default settings", "StableUnCLIPPipeline")
+def _stable_defaults() -> float:
+    pipeline, prompts = reference("StableUnCLIPPipeline", folder("stable text")), PROMPTS[-1]
+    count, model = len(prompts), stages("stable text")
+    expected = pipeline(prompts, generator=generators(3, count), output_type="np").images
+    draws = generators(3, count)
+    text = model.text_encoder.encode(prompts)
+    image, null = model.prior.sample(text, generators=draws)
+    return apart(model.decoder.decode(image, null, text=text, generators=draws), expected)
+
+
 @case("Stable unCLIP", "image variation", "StableUnCLIPImg2ImgPipeline")
 def _stable_image() -> float:
     pipeline = reference("StableUnCLIPImg2ImgPipeline", folder("stable image"))
@@ -73,6 +87,20 @@ def _stable_image() -> float:
 
 @case("SD image variations", "image variation", "StableDiffusionImageVariationPipeline")
 def _variations() -> float:
+    return variations(
+        (1, 2),
+        {"num_inference_steps": STEPS, "guidance_scale": 7.5},
+        {"steps": STEPS, "guidance_scale": 7.5},
+    )
+
+
+@case("SD image variations", "default settings", "StableDiffusionImageVariationPipeline")
+def _variations_defaults() -> float:
+    return variations((2,), {}, {})
+
+
+def variations(counts: Sequence[int], theirs: dict[str, Any], ours: dict[str, Any]) -> float:
+    """The decoder, from the embeddings of so many pictures."""
     from transformers import CLIPImageProcessor
 
     path, worst = folder("variations"), 0.0
@@ -86,19 +114,16 @@ def _variations() -> float:
     pipeline.unet.register_to_config(sample_size=8)
     pipeline.feature_extractor = CLIPImageProcessor.from_pretrained(path / "feature_extractor")
     model = stages("variations")
-    for count in (1, 2):
+    for count in counts:
         expected = pipeline(
             to_pil(pictures(count, 32)),
-            num_inference_steps=STEPS,
-            guidance_scale=7.5,
             height=16,
             width=16,
             generator=generators(3, count),
             output_type="np",
+            **theirs,
         ).images
         image = model.image_encoder.encode(pictures(count, 32))
-        found = model.decoder.decode(
-            image, steps=STEPS, guidance_scale=7.5, generators=generators(3, count)
-        )
+        found = model.decoder.decode(image, generators=generators(3, count), **ours)
         worst = max(worst, apart(found, expected))
     return worst
