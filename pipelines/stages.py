@@ -33,10 +33,19 @@ class TextEncoder(Protocol):
 
 
 class Prior(Protocol):
-    """p(z_i | z_t)."""
+    """p(z_i | z_t).
+
+    ``samples_negative``: a negative prompt gets an embedding of its own, which the decoder is then
+    guided away from; else it takes the place of the empty prompt.
+    """
 
     space: EmbeddingSpace
     defaults: StageDefaults
+    samples_negative: bool
+
+    def check(self, *, steps: int | None = None, scheduler: str = "default") -> None:
+        """Refuse settings of :meth:`sample` that cannot work, before anything runs."""
+        ...
 
     def sample(
         self,
@@ -65,8 +74,8 @@ class ImageEncoder(Protocol):
 
     space: EmbeddingSpace
 
-    def encode(self, images: Tensor) -> ImageEmbedding:
-        """Embed pictures [B, H, W, C] in 0..1."""
+    def encode(self, images: Tensor | Sequence[Tensor]) -> ImageEmbedding:
+        """Embed pictures [B, H, W, C] in 0..1, or a list of [H, W, C] of several sizes."""
         ...
 
 
@@ -157,6 +166,20 @@ class Decoder(Protocol):
     space: EmbeddingSpace
     defaults: StageDefaults
 
+    @property
+    def sees_text(self) -> bool:
+        """Whether the prompt has an effect beside the embedding."""
+        ...
+
+    @property
+    def upscales(self) -> bool:
+        """Whether it has a super-resolution of its own."""
+        ...
+
+    def check(self, **settings: Any) -> None:
+        """Refuse settings of :meth:`decode` that cannot work, before anything runs."""
+        ...
+
     def decode(
         self,
         image: ImageEmbedding,
@@ -230,7 +253,7 @@ class MissingStage:
     def __init__(self, stage: str, folder: str):
         self._message = (
             f"The model folder {folder!r} has no {stage}; load a folder that has one with a "
-            "second loader (a graph may mix loaders)."
+            "second loader (a graph may mix loaders), or name it as prior= in Python."
         )
 
     def __getattr__(self, name: str) -> NoReturn:

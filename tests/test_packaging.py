@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import unclip_graph
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGED = ("pipelines", "nodes", "headless", "training")
 SHIPPED = ("models/demo", "example_workflows", "web", "pipelines/models/single_file/published")
+AT_THE_ROOT = {"__init__.py", "py.typed"}
 
 
 def tracked(*folders: str) -> set[str]:
@@ -49,9 +51,19 @@ def test_requirements_match_the_project():
     assert lines == PROJECT["project"]["dependencies"]
 
 
+def test_the_version_is_said_alike():
+    assert unclip_graph.__version__ == PROJECT["project"]["version"]
+
+
+@pytest.mark.parametrize("name", unclip_graph.__all__)
+def test_what_the_library_offers_is_there(name):
+    assert getattr(unclip_graph, name) is not None
+    assert name in dir(unclip_graph)
+
+
 def test_wheel_holds_every_module_and_data_file(wheel_names):
     modules = {name for name in tracked(*PACKAGED) if name.endswith(".py")}
-    expected = {f"unclip_graph/{name}" for name in modules | tracked(*SHIPPED) | {"__init__.py"}}
+    expected = {f"unclip_graph/{name}" for name in modules | tracked(*SHIPPED) | AT_THE_ROOT}
     assert expected - wheel_names == set()
 
 
@@ -59,6 +71,7 @@ def test_wheel_holds_nothing_else(wheel_names):
     extra = {n.split("/")[1] for n in wheel_names if n.startswith("unclip_graph/")}
     assert extra <= {
         "__init__.py",
+        "py.typed",
         "requirements.txt",
         "models",
         "example_workflows",

@@ -82,6 +82,11 @@ class DiffusionDecoder:
         """Whether the prompt has an effect beside the embedding."""
         return self._conditioner.sees_text
 
+    @property
+    def upscales(self) -> bool:
+        """Whether it has a super-resolution of its own."""
+        return self._super_resolution is not None
+
     @torch.inference_mode()
     def decode(
         self,

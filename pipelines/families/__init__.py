@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..models.folder import ModelFolder
+from ..models.weights import read_json
 from ..stages import StageModels
 
 Build = Callable[[ModelFolder], StageModels]
@@ -38,6 +39,16 @@ _MODULE_OF_PIPELINE = {
     "KandinskyV22InpaintCombinedPipeline": "kandinsky22",
 }
 
+# Families whose prior has a folder of its own: its pipelines, and where the decoder's UNet says
+# how wide the embeddings are that it draws.
+_PRIOR_OF = {
+    "kandinsky21": (("KandinskyPriorPipeline",), "cross_attention_dim"),
+    "kandinsky22": (
+        ("KandinskyV22PriorPipeline", "KandinskyV22PriorEmb2EmbPipeline"),
+        "encoder_hid_dim",
+    ),
+}
+
 
 def is_supported(index: Mapping[str, Any]) -> bool:
     """Whether some family opens a folder with this ``model_index.json``."""
@@ -60,3 +71,33 @@ def family_of(index: Mapping[str, Any]) -> Build:
     module = import_module(f".{_MODULE_OF_PIPELINE[index['_class_name']]}", __name__)
     build: Build = module.build
     return build
+
+
+def lacks_prior(index: Mapping[str, Any]) -> bool:
+    """Whether a folder with this ``model_index.json`` is a decoder whose prior lies elsewhere."""
+    family = _family(index)
+    return family in _PRIOR_OF and not _has_prior(index)
+
+
+def draws_embeddings_of(decoder: ModelFolder, prior: ModelFolder) -> bool:
+    """Whether a decoder's folder and a prior's make one model: by pipelines and sizes."""
+    family = _family(decoder.index)
+    if family is None or family != _family(prior.index) or not lacks_prior(decoder.index):
+        return False
+    pipelines, width = _PRIOR_OF[family]
+    if prior.index["_class_name"] not in pipelines:
+        return _has_prior(prior.index)
+    try:
+        seen = read_json(decoder.path / "unet" / "config.json").get(width)
+        made = read_json(prior.path / "prior" / "config.json").get("embedding_dim")
+    except ModelError:
+        return False
+    return bool(seen == made)
+
+
+def _has_prior(index: Mapping[str, Any]) -> bool:
+    return "prior" in index or "prior_prior" in index
+
+
+def _family(index: Mapping[str, Any]) -> str | None:
+    return _MODULE_OF_PIPELINE[index["_class_name"]] if is_supported(index) else None

@@ -17,9 +17,8 @@ from ..decode.autoencoder import Autoencoder
 from ..decode.diffusion import DiffusionDecoder
 from ..encode.multilingual import MultilingualTower
 from ..models.folder import ModelFolder
-from ..models.weights import read_json
 from ..sampling.loop import AddNoise
-from ..spaces import VIT_L
+from ..spaces import assumed_space
 from ..stages import MissingStage, StageDefaults, StageModels
 from . import kandinsky22
 from .kandinsky22 import KandinskyConditioner
@@ -31,23 +30,23 @@ FIRST_BETA, LAST_BETA, LEVELS = 0.0001, 0.02, 1000
 
 
 def build(model: ModelFolder) -> StageModels:
-    """Open a prior folder, or a decoder folder with the prior that lies beside it."""
+    """Open a prior folder, or a decoder folder with the prior that lies in another."""
     if model.index["_class_name"] == PRIOR_PIPELINE:
         # Laid out as 2.2's.
         return kandinsky22.build(replace(model, index={"_class_name": "KandinskyV22PriorPipeline"}))
-    beside = model.path.with_name(f"{model.name.removesuffix('-inpaint')}-prior")
     missing = MissingStage("prior", model.name)
     stages = StageModels(missing, missing, MissingStage("image encoder", model.name), missing)
-    space = VIT_L
-    if (beside / "model_index.json").is_file():
-        index = read_json(beside / "model_index.json")
-        stages = build(replace(model, path=beside, index=index))
+    unet = model.component("unet", "UNet2DConditionModel", addition_embed_type="text_image")
+    if model.prior is not None:
+        stages = build(model.prior)
         space = stages.prior.space
+    else:
+        space = assumed_space(int(unet.config.get("cross_attention_dim") or 0), model.name)
     prompts = MultilingualTower(
         model.component("text_encoder", "MultilingualCLIP"), model.part("tokenizer")
     )
     decoder = DiffusionDecoder(
-        model.component("unet", "UNet2DConditionModel", addition_embed_type="text_image"),
+        unet,
         Autoencoder(model.component("movq", "VQModel"), squares=True),
         KandinskyConditioner(space, stages.image_encoder, prompts),
         model.part("scheduler"),

@@ -10,9 +10,7 @@ says what else it wants to see.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +27,11 @@ from ..models.component import Component
 from ..models.folder import ModelFolder
 from ..prior.diffusion import TransformerPrior
 from ..sampling.guidance import Rows
-from ..spaces import VIT_BIGG, space_of
+from ..spaces import assumed_space, space_of
 from ..stages import DecodeSettings, MissingStage, StageDefaults, StageModels
 
 PRIOR = StageDefaults(25, 4.0)
 DECODER = StageDefaults(100, 4.0)
-# kandinsky-2-2-decoder, -decoder-inpaint and -controlnet-depth have one prior.
-_DECODER_NAME = re.compile(r"(decoder|controlnet).*$")
 # Where each layout keeps the components.
 _PRIOR_FOLDERS = {
     "text_encoder": "text_encoder",
@@ -53,7 +49,7 @@ _COMBINED_FOLDERS = _DECODER_FOLDERS | {
 
 
 def _places(model: ModelFolder) -> dict[str, tuple[ModelFolder, str]]:
-    """The folder of each component; a decoder finds its prior in the sibling folder."""
+    """The folder of each component; a decoder's prior lies in another."""
 
     def places(where: ModelFolder, names: Mapping[str, str]) -> dict[str, tuple[ModelFolder, str]]:
         return {role: (where, name) for role, name in names.items()}
@@ -64,9 +60,8 @@ def _places(model: ModelFolder) -> dict[str, tuple[ModelFolder, str]]:
     if pipeline.startswith("KandinskyV22Prior"):
         return places(model, _PRIOR_FOLDERS)
     found = places(model, _DECODER_FOLDERS)
-    sibling = model.path.with_name(_DECODER_NAME.sub("prior", model.name))
-    if sibling != model.path and (sibling / "model_index.json").is_file():
-        found |= places(replace(model, path=sibling), _PRIOR_FOLDERS)
+    if model.prior is not None:
+        found |= {k: place for k, place in _places(model.prior).items() if k in _PRIOR_FOLDERS}
     return found
 
 
@@ -89,9 +84,10 @@ def build(model: ModelFolder) -> StageModels:
     space = None
     if "prior" in places:
         vision = component("image_encoder", "CLIPVisionModelWithProjection")
-        space = space_of(vision)
+        dim = vision.config.get("projection_dim")
+        text = component("text_encoder", "CLIPTextModelWithProjection", projection_dim=dim)
+        space = space_of(vision, text)
         image_encoder = ImageEncoderTower(vision, part("image_processor"), space)
-        text = component("text_encoder", "CLIPTextModelWithProjection", projection_dim=space.dim)
         text_encoder = TextEncoderTower(text, part("tokenizer"), space)
         transformer = component("prior", "PriorTransformer", embedding_dim=space.dim)
         prior = TransformerPrior(
@@ -100,7 +96,7 @@ def build(model: ModelFolder) -> StageModels:
             text_encoder,
             space,
             lambda: image_encoder.null,
-            model.defaults("prior", PRIOR),
+            places["prior"][0].defaults("prior", PRIOR),
             samples_negative=True,
         )
     if "unet" in places:
@@ -109,7 +105,7 @@ def build(model: ModelFolder) -> StageModels:
             sees["encoder_hid_dim"] = space.dim
         unet = component("unet", "UNet2DConditionModel", **sees)
         movq = component("movq", "VQModel")
-        space = space or _space_of_lone_decoder(unet)
+        space = space or assumed_space(int(unet.config.get("encoder_hid_dim") or 0), model.name)
         decoder = DiffusionDecoder(
             unet,
             Autoencoder(movq, squares=True),
@@ -118,15 +114,6 @@ def build(model: ModelFolder) -> StageModels:
             model.defaults("decoder", DECODER),
         )
     return StageModels(text_encoder, prior, image_encoder, decoder)
-
-
-def _space_of_lone_decoder(unet: Component) -> EmbeddingSpace:
-    """A decoder without towers beside it: the published one, or one nothing else shares."""
-    dim = unet.config.get("encoder_hid_dim")
-    if dim == VIT_BIGG.dim:
-        return VIT_BIGG
-    name = f"unknown space of {unet.folder.parent.name}"
-    return EmbeddingSpace(f"decoder-{unet.folder.parent.name}", name, int(dim or 0))
 
 
 class KandinskyConditioner(Conditioner):
@@ -170,6 +157,6 @@ class KandinskyConditioner(Conditioner):
     ) -> Rows:
         rows: dict[str, Tensor] = {"image_embeds": image.vectors}
         if self._prompts is not None:
-            prompts = self._prompts.beside(text, len(image))
+            prompts = self._prompts.beside(text, len(image), settings.text)
             rows |= {"text_embeds": prompts.pooled, "encoder_hidden_states": prompts.tokens}
         return {name: repeated(value, settings) for name, value in rows.items()}

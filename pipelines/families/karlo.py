@@ -41,7 +41,7 @@ def build(model: ModelFolder) -> StageModels:
     space = space_of(text_tower)
     if "image_encoder" in model.index:
         vision = model.component("image_encoder", "CLIPVisionModelWithProjection")
-        space = space_of(vision)
+        space = space_of(vision, text_tower)
         image_encoder = ImageEncoderTower(vision, model.part("feature_extractor"), space)
     text_encoder = TextEncoderTower(text_tower, model.part("tokenizer"), space)
     if "prior" in model.index:
@@ -81,6 +81,7 @@ class ProjectedConditioner(Conditioner):
     """Embedding and prompt, projected to token states and a time embedding."""
 
     sees_text = True
+    upscales = True
 
     def __init__(self, space: EmbeddingSpace, prompts: TextEncoderTower, projection: Component):
         super().__init__(space)
@@ -105,7 +106,7 @@ class ProjectedConditioner(Conditioner):
         return self._rows(vectors, settings.negative_text, settings)
 
     def _rows(self, vectors: Tensor, text: TextEmbedding | None, settings: DecodeSettings) -> Rows:
-        prompts = self._prompts.beside(text, len(vectors))
+        prompts = self._prompts.beside(text, len(vectors), settings.text)
         rows = {
             "image_embeddings": vectors,
             "prompt_embeds": prompts.pooled,

@@ -120,7 +120,7 @@ class NoisedConditioner(Conditioner):
         return self._rows(settings.negative_text, labels, settings)
 
     def _rows(self, text: TextEmbedding | None, labels: Tensor, settings: DecodeSettings) -> Rows:
-        prompts = self._prompts.beside(text, len(labels) // settings.count)
+        prompts = self._prompts.beside(text, len(labels) // settings.count, settings.text)
         return {
             "encoder_hidden_states": repeated(prompts.tokens, settings),
             "class_labels": labels,

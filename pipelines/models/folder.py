@@ -23,16 +23,25 @@ class ModelFolder:
         path: the folder; its name stands in messages.
         index: its ``model_index.json``.
         options: how its networks are loaded.
+        prior: where the text encoder, the image encoder and the prior lie, if in another folder.
     """
 
     path: Path
     index: Mapping[str, Any] = field(compare=False)
     options: Options
+    prior: ModelFolder | None = field(default=None, kw_only=True)
 
     @property
     def name(self) -> str:
-        """What to call the model."""
+        """What to call the model: the folder, or of the Hub's cache the repository."""
+        if self.path.parent.name == "snapshots":
+            return self.path.parents[1].name.removeprefix("models--").replace("--", "/")
         return self.path.name
+
+    def moved(self, options: Options) -> ModelFolder:
+        """The same files, with other options."""
+        prior = self.prior and self.prior.moved(options)
+        return replace(self, options=options, prior=prior)
 
     def defaults(self, stage: str, family: StageDefaults) -> StageDefaults:
         """The steps and guidance of "prior" or "decoder": the folder's own, or its family's.

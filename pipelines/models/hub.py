@@ -26,7 +26,8 @@ from ..progress import Progress
 from ..stages import StageModels
 from .component import Component, Options
 from .folder import ModelFolder
-from .loading import DEFAULT_OPTIONS, INDEX, open_stages
+from .joining import INDEX, open_stages
+from .loading import DEFAULT_OPTIONS
 from .memory import resolve_device, resolve_dtype
 from .weights import best_set, read_json
 
@@ -42,7 +43,18 @@ def open_model(
     *,
     progress: Callable[[], Progress | None] = lambda: None,
 ) -> StageModels:
-    """The stages of a model repository; what the cache lacks is downloaded and verified.
+    """The stages of a model repository; see :func:`open_folder`."""
+    return open_stages(open_folder(repository, revision, options, progress=progress))
+
+
+def open_folder(
+    repository: str,
+    revision: str = "main",
+    options: Options = DEFAULT_OPTIONS,
+    *,
+    progress: Callable[[], Progress | None] = lambda: None,
+) -> HubFolder:
+    """A model repository in the cache; what the cache lacks is downloaded and verified.
 
     Weights follow when a stage first runs. A file that is cut off leaves nothing behind; those
     that were complete are not fetched again. A lost connection is resumed where it broke.
@@ -59,7 +71,7 @@ def open_model(
         ModelError: no such repository or revision, no access, no connection and nothing in the
             cache, no model in it, no room on the disk, or a file that arrived damaged.
     """
-    if not _REPOSITORY.fullmatch(repository):
+    if not is_repository(repository):
         raise ModelError(f"{repository!r} is no Hub repository; write it as owner/name.")
     from huggingface_hub import HfApi
 
@@ -96,7 +108,7 @@ def open_model(
         _download(repository, INDEX, revision, _Report(None, 0))
     index = Path(_in_cache(repository, INDEX, commit))
 
-    def fetch(role: str) -> None:
+    def fetch(role: str, options: Options) -> None:
         weights = [one for one in files if PurePosixPath(one.rfilename).parent.name == role]
         weights = [one for one in weights if one.rfilename.endswith(_WEIGHTS)]
         half = resolve_dtype(options.dtype, resolve_device(options.device)).itemsize == 2
@@ -105,15 +117,33 @@ def open_model(
         wanted = [one for one, name in zip(weights, names, strict=True) if name in best]
         _fetch(repository, commit, wanted, progress)
 
-    folder = HubFolder(index.parent, read_json(index), options, fetch)
-    return open_stages(folder)
+    return HubFolder(index.parent, read_json(index), options, fetch, _card_prior(info))
+
+
+def is_repository(name: str) -> bool:
+    """Whether a text is ``owner/name``."""
+    return bool(_REPOSITORY.fullmatch(name))
+
+
+def _card_prior(info: Any) -> str | None:
+    """The repository of a decoder's prior, which its model card names as diffusers wants it."""
+    card = getattr(info, "card_data", None)
+    named = (card.to_dict() if card else {}).get("prior")
+    first = named[0] if isinstance(named, list) and named else named
+    return first if isinstance(first, str) and is_repository(first) else None
 
 
 @dataclass(frozen=True)
 class HubFolder(ModelFolder):
-    """A folder in the cache whose weights ``fetch(role)`` completes."""
+    """A folder in the cache.
 
-    fetch: Callable[[str], None] = field(compare=False)
+    Attributes:
+        fetch: completes the weights of a network, by its name and how it is loaded.
+        card_prior: the repository of the prior, if the model card names one.
+    """
+
+    fetch: Callable[[str, Options], None] = field(compare=False)
+    card_prior: str | None = None
 
     def component(self, role: str, class_name: str, **expected: Any) -> Component:
         """See :meth:`ModelFolder.component`."""
@@ -136,7 +166,7 @@ class HubComponent(Component):
     def weight_files(self) -> list[Path]:
         """See :meth:`Component.weight_files`."""
         if not self.loaded:
-            self._model.fetch(self.folder.name)
+            self._model.fetch(self.folder.name, self.options)
         return super().weight_files()
 
 
@@ -264,7 +294,7 @@ def _check_room(cache: Path, needed: int, repository: str) -> None:
         )
 
 
-def _cached(repository: str, revision: str, options: Options, reason: str) -> StageModels:
+def _cached(repository: str, revision: str, options: Options, reason: str) -> HubFolder:
     """What was downloaded before, since the Hub cannot be asked."""
     index = _in_cache(repository, INDEX, revision)
 
@@ -278,8 +308,8 @@ def _cached(repository: str, revision: str, options: Options, reason: str) -> St
         raise refuse(f"{repository} (revision {revision})")
     folder = Path(index).parent
 
-    def fetch(role: str) -> None:
+    def fetch(role: str, options: Options) -> None:
         if not any((folder / role).glob(f"*{_WEIGHTS}")):
             raise refuse(f"The {role} of {repository}")
 
-    return open_stages(HubFolder(folder, read_json(Path(index)), options, fetch))
+    return HubFolder(folder, read_json(Path(index)), options, fetch)

@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import ModelError
-from ..families import family_of, is_supported
+from ..families import is_supported
 from ..stages import StageModels
 from .checkpoints import checkpoints
 from .component import Options
 from .folder import ModelFolder
+from .joining import INDEX, joined, prior_beside
 from .single_file import open_checkpoint
 from .weights import read_json
 
 DEMO_MODEL = "demo"
 PACKAGE_MODELS = Path(__file__).resolve().parents[2] / "models"
-INDEX = "model_index.json"
 SINGLE_FILE = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 DEFAULT_OPTIONS = Options()
@@ -123,20 +123,25 @@ def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageMod
     Raises:
         ModelError: it is no model, or of an unknown family.
     """
+    model = open_folder(path, options)
+    return joined(model, prior_beside(model))
+
+
+def open_folder(path: str | Path, options: Options = DEFAULT_OPTIONS) -> ModelFolder:
+    """A folder in the diffusers layout, or a single file, as its family opens it.
+
+    Raises:
+        ModelError: it is no model.
+    """
     found = Path(path).resolve()
-    if not (found / INDEX).is_file() and not _is_single_file(found):
+    if _is_single_file(found):
+        return open_checkpoint(found, options)
+    if not (found / INDEX).is_file():
         raise ModelError(
             f"{found} is no model folder: it has no {INDEX}. "
             "Choose a folder in the diffusers layout, or a single-file checkpoint."
         )
-    if found.is_file():
-        return open_stages(open_checkpoint(found, options))
-    return open_stages(ModelFolder(found, read_json(found / INDEX), options))
-
-
-def open_stages(model: ModelFolder) -> StageModels:
-    """A model's stages, as its family opens it."""
-    return family_of(model.index)(model)
+    return ModelFolder(found, read_json(found / INDEX), options)
 
 
 def fingerprint(folder: Path) -> str:

@@ -51,7 +51,7 @@ class TransformerPrior:
         self._scheduler = scheduler
         self._text_encoder = text_encoder
         self._null = null
-        self._samples_negative = samples_negative
+        self.samples_negative = samples_negative
 
     @torch.inference_mode()
     def sample(
@@ -148,9 +148,9 @@ class TransformerPrior:
         """
         text = text.repeated(count)
         if negative is None:
-            return text, lambda: self._text_encoder.empty(count)
+            return text, lambda: self._text_encoder.empty(count, text)
         away = negative.repeated(count)
-        if not self._samples_negative:
+        if not self.samples_negative:
             return text, lambda: away
         return _stack(text, away), lambda: _stack(away, away)
 
