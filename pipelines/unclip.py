@@ -29,7 +29,7 @@ def _as_of_a_pipeline(
     """The same call, whose result has ``.images`` as that of diffusers' pipelines."""
 
     @wraps(draw)
-    def call(self: UnCLIP, *args: P.args, **kwargs: P.kwargs) -> ImagePipelineOutput:
+    def call(self: UnCLIP, /, *args: P.args, **kwargs: P.kwargs) -> ImagePipelineOutput:
         from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 
         return ImagePipelineOutput(draw(self, *args, **kwargs))

@@ -81,7 +81,7 @@ def _folders_beside(path: Path) -> list[Path]:
     if path.parent.name != "snapshots":
         return sorted(index.parent for index in path.parent.glob(f"*/{INDEX}"))
     # The Hub's cache: models--owner--name/snapshots/commit. Of a repository the latest.
-    latest = {}
+    latest: dict[Path, Path] = {}
     for index in path.parents[2].glob(f"models--*/snapshots/*/{INDEX}"):
         repository = index.parents[2]
         if repository not in latest or _age(index) > _age(latest[repository] / INDEX):
