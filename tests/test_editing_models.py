@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from spies import Spies, image_embedding, text_embedding
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.decode.inversion import ddim_coefficients, invert, psnr
+from unclip_graph.pipelines.editing import arithmetic
 from unclip_graph.pipelines.editing.describe import describe, phrases, shipped_vocabulary
 from unclip_graph.pipelines.editing.prompts import (
     keyframes,
@@ -134,19 +136,39 @@ def test_prior_means_tell_their_progress_and_stop_when_told(model):
         prior_means(model.stages.prior, *texts, samples=1, progress=cancel)
 
 
-@pytest.mark.parametrize("negative", [None, "blue"])
+@pytest.mark.parametrize("negative", [None, ["blue"], ["blue", "a green cross"]])
 def test_candidates_keep_the_best_of_the_same_samples(model, negative):
     text = model.encode_text(["a red heart", "a star"])
     against = model.encode_text(negative) if negative else None
     best, other = sample_best(model.stages.prior, text, against, 3, seed=4, **FAST)
     assert len(best) == len(other) == 2
     rows = [0, 0, 0, 1, 1, 1]
-    every, _ = model.sample_prior(text[rows], against and against[[0] * 6], seed=4, **FAST)
+    beside = rows if against and len(against) == 2 else [0] * 6
+    every, _ = model.sample_prior(text[rows], against and against[beside], seed=4, **FAST)
     for b in range(2):
         first = rerank(every[3 * b : 3 * b + 3], text[[b]]).kept
         torch.testing.assert_close(best.vectors[b], first.vectors[0])
     with pytest.raises(UnclipError, match="1 or more candidates"):
         sample_best(model.stages.prior, text, None, 0)
+
+
+def test_every_text_keeps_the_candidate_that_fits_it():
+    text = text_embedding("one", "two", "three", "four", "five")
+    spies = Spies()
+    best, other = sample_best(spies.prior, text, None, 4)
+    ((image, against),) = spies.answered("Prior.sample")
+    for b in range(5):
+        mine = slice(4 * b, 4 * b + 4)
+        (row,) = rerank(image[mine], text[[b]]).order
+        assert best.vectors[b].equal(image.vectors[mine][row])
+        assert other.vectors[b].equal(against.vectors[mine][row])
+
+
+def test_diversity_keeps_no_embedding_twice():
+    same = image_embedding("same")
+    twins = arithmetic.stacked([same, same, image_embedding("other"), same])
+    found = rerank(twins, text_embedding("one"), keep=4, mode="diversity")
+    assert sorted(found.order) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +205,16 @@ def test_multi_prompt_goes_with_the_weights(model):
 
     assert 1 > cosine(near) > cosine(far)
     assert away.vectors.isfinite().all()
+
+
+def test_the_parts_of_a_prompt_are_sampled_from_one_noise(model):
+    """So that a part twice is that part."""
+    stages = model.stages
+    once, twice = (
+        multi_prompt(stages.text_encoder, stages.prior, prompt, seed=1, **FAST).vectors
+        for prompt in ("a red heart", "a red heart:: a red heart::")
+    )
+    torch.testing.assert_close(twice, once, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +256,22 @@ def test_describe_finds_the_phrases_that_a_picture_is_the_sum_of(model):
     assert best[1].together >= best[0].together == best[0].score
     with pytest.raises(UnclipError, match="two or more phrases"):
         describe(embed, model.stages.text_encoder, ["red"])
+
+
+@pytest.mark.parametrize("seen", range(5))
+def test_describe_takes_whatever_brings_the_sum_closest(seen):
+    words = [f"word {i}" for i in range(12)]
+    picture = image_embedding(seen)
+    (found,) = describe(picture, Spies().text_encoder, words, count=4)
+    directions = torch.nn.functional.normalize(text_embedding(*words).pooled, dim=1)
+    chosen = []
+    for phrase in found:
+        left = [i for i in range(12) if i not in chosen]
+        sums = directions[chosen].sum(0) + directions[left]
+        fit = torch.cosine_similarity(sums, picture.vectors)
+        chosen.append(left[int(fit.argmax())])
+        assert phrase.text == words[chosen[-1]]
+        assert phrase.together == pytest.approx(float(fit.max()), abs=1e-3)
 
 
 def test_vocabularies():

@@ -6,6 +6,7 @@ import pytest
 from toy_nodes import CALLS, INT, NODES, node, v1
 from unclip_graph.headless.execution.cache import Cache, LruCache, NoCache
 from unclip_graph.headless.execution.execute import execute
+from unclip_graph.headless.execution.returns import NodeResult
 
 
 @pytest.fixture(autouse=True)
@@ -198,3 +199,12 @@ def test_no_cache_computes_a_lazy_source_once():
     result = execute(prompt, NODES, cache=NoCache())
     assert result.ui == {"4": {"values": [1]}, "5": {"values": [1]}}
     assert result.executed.count("1") == 1
+
+
+def test_the_results_used_last_stay():
+    cache = LruCache(2)
+    for key in "abc":
+        cache.put(key, NodeResult([[key]]))
+    assert cache.get("a") is not None
+    cache.start([], {})
+    assert [cache.get(key) is not None for key in "abc"] == [True, False, True]

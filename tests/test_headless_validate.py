@@ -289,6 +289,20 @@ def test_a_nodes_own_check_replaces_ranges_and_says_why():
     assert problem.details == "value - must be 5000"
 
 
+def test_a_nodes_own_check_of_whatever_there_is_replaces_all_ranges():
+    @v1(
+        {"value": INT},
+        output=True,
+        VALIDATE_INPUTS=classmethod(lambda cls, **all: all == {"value": 5000} or "must be 5000"),
+    )
+    def Picky(self, value):
+        return (0,)
+
+    assert check({"1": node("Picky", value=5000)}, [Picky]).ok
+    (problem,) = problems_of({"1": node("Picky", value=4000)}, "1", [Picky])
+    assert problem.type == "custom_validation_failed"
+
+
 def test_a_nodes_own_check_may_take_over_types():
     seen = []
 

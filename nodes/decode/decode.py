@@ -61,7 +61,7 @@ def decode(
     mask: Annotated[
         Mask | None,
         PAIRED,
-        "Draw only what is white here and keep the rest of init_image; scaled to its size.",
+        "Draw only what is white here and keep the rest of init_image; both of one size.",
     ] = None,
     hint: Annotated[
         Image | None,
