@@ -265,7 +265,8 @@ class DiffusionDecoder:
 
     def _guided(self, guidance: Guidance, rows: Rows, sampler: Any) -> Predict:
         outputs = self._sample_space.channels * (2 if learned_variance(sampler) else 1)
-        return guidance.around(network(self._unet, outputs), placed(rows, self._unet))
+        rows = placed(rows, self._unet.device, self._unet.dtype)
+        return guidance.around(network(self._unet, outputs), rows)
 
     def _first_sample(self, start: Start, sampler: Any, asked: DecodeSettings) -> Tensor:
         # Within a mask at full strength nothing of the picture is left to start from.

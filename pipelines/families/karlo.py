@@ -118,7 +118,7 @@ class ProjectedConditioner(Conditioner):
     def seen(self, rows: Rows) -> Rows:
         """Token states, time embedding and mask."""
         projection = self._projection.model
-        inputs = placed(rows, self._projection)
+        inputs = placed(rows, self._projection.device, self._projection.dtype)
         states, time = projection(
             **{name: value for name, value in inputs.items() if name != "mask"},
             # Its own concatenation of the learned embedding is done in `against`.

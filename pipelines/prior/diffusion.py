@@ -97,7 +97,7 @@ class TransformerPrior:
             vectors = image.repeated(count).vectors.repeat(len(sampled) // count, 1)
             clean = (vectors.to(device) - model.clip_mean) / model.clip_std
         x = sample(
-            guidance.around(self._network(), placed(rows, self._transformer)),
+            guidance.around(self._network(), placed(rows, device, self._transformer.dtype)),
             sampler,
             first_sample(sampler, self._noise(sources), clean, first),
             generators=sources,

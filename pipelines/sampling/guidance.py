@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from ..errors import UnclipError
-from ..models.component import Component
 
 Rows = Mapping[str, Tensor]
 """What a network sees beside the noisy samples, by the names of its arguments: [N, ...] each."""
@@ -79,9 +78,8 @@ class Guidance:
         return torch.cat([u + self.scale * (c - u), conditional[:, channels:]], dim=1)
 
 
-def placed(rows: Rows, network: Component) -> Rows:
-    """Rows on a network's device in its number type; masks stay as they are."""
-    device, dtype = network.device, network.dtype
+def placed(rows: Rows, device: torch.device, dtype: torch.dtype) -> Rows:
+    """Rows where a network runs, in its number type; masks stay as they are."""
     return {
         name: value.to(device) if value.dtype == torch.bool else value.to(device, dtype)
         for name, value in rows.items()
