@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import shutil
 
 import diffusers
 import pytest
@@ -100,6 +101,18 @@ def test_a_folder_may_state_one_setting_of_one_stage(tuned):
     stages = tuned({"prior": {"steps": 3}})
     assert stages.prior.defaults == StageDefaults(3, 4.0)
     assert stages.decoder.defaults == StageDefaults(100, 4.0)
+
+
+def test_the_folder_of_a_prior_states_its_own_to_the_decoder_beside_it(tmp_path):
+    for name, prior in (("kandinsky21", "tiny-2-1-prior"), ("kandinsky22", "tiny-2-2-prior")):
+        decoder = shutil.copytree(folder(name), tmp_path / name / folder(name).name)
+        beside = shutil.copytree(folder(name).with_name(prior), tmp_path / name / prior)
+        index = json.loads((beside / "model_index.json").read_text())
+        index["_default_settings"] = {"prior": {"steps": 6, "guidance_scale": 2.0}}
+        (beside / "model_index.json").write_text(json.dumps(index))
+        stages = load_model(decoder, CPU)
+        assert stages.prior.defaults == StageDefaults(6, 2.0)
+        assert stages.decoder.defaults == StageDefaults(100, 4.0)
 
 
 @pytest.mark.parametrize(

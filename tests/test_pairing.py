@@ -95,6 +95,11 @@ def test_two_of_them_that_do_not_pair_are_refused_though_one_embedding_pairs_wit
         paired("Decode", {"embeddings": [1], "init images": [1] * 2, "masks": [1] * 3})
 
 
+def test_twice_as_many_are_refused_too():
+    with pytest.raises(UnclipError, match="4 init images and 2 embeddings do not pair"):
+        paired("Decode", {"embeddings": [1] * 2, "init images": [1] * 4})
+
+
 def test_nothing_at_all_is_refused():
     with pytest.raises(UnclipError, match="0 embeddings"):
         paired("Decode", {"embeddings": []})

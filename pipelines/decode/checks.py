@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import UnclipError, warn
+from ..sampling.guidance import Guidance
 from ..stages import DecodeSettings
 from .sample_space import SampleSpace
 from .size import picture_size, size_of
@@ -39,7 +40,7 @@ def check(asked: DecodeSettings, able: Capabilities, space: SampleSpace, trained
             _no_effect(name, "this decoder sees no text, only the image embedding")
     if asked.noise_level and not able.noises_embedding:
         _no_effect("noise_level", "this decoder was not trained with noise on the embedding")
-    if asked.negative_text is not None and asked.guidance_scale <= 1:
+    if asked.negative_text is not None and not Guidance(asked.guidance_scale).on:
         _no_effect("negative_text_embed", "guidance is off at a guidance_scale of 1 or less")
 
 

@@ -33,7 +33,8 @@ def build(model: ModelFolder) -> StageModels:
     """Open a prior folder, or a decoder folder with the prior that lies in another."""
     if model.index["_class_name"] == PRIOR_PIPELINE:
         # Laid out as 2.2's.
-        return kandinsky22.build(replace(model, index={"_class_name": "KandinskyV22PriorPipeline"}))
+        index = {**model.index, "_class_name": "KandinskyV22PriorPipeline"}
+        return kandinsky22.build(replace(model, index=index))
     missing = MissingStage("prior", model.name)
     stages = StageModels(missing, missing, MissingStage("image encoder", model.name), missing)
     unet = model.component("unet", "UNet2DConditionModel", addition_embed_type="text_image")
