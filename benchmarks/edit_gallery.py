@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageOps
-from unclip_graph.headless.runner import EXAMPLES, Runner
+from unclip_graph.headless.folders import EXAMPLES
+from unclip_graph.headless.runner import Runner
 
 from .thumbnails import starting_pictures
 

@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
+from unclip_graph.headless.folders import EXAMPLES
 from unclip_graph.headless.formats.document import read_workflow
-from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names, example_names
+from unclip_graph.headless.job import demo_example_names, example_names
+from unclip_graph.headless.runner import Runner
 from unclip_graph.nodes.latent_edit.files import SUBFOLDER
 
 from . import graph_pictures

@@ -10,33 +10,29 @@ import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from ..nodes import host as nodes_host
-from ..pipelines.errors import Cancelled, UnclipError
+from ..pipelines.errors import Cancelled, UnclipError, warnings_to
 from ..pipelines.image_files import read_frames
-from ..pipelines.models.loading import DEMO_MODEL
 from .console import SILENT, Console
 from .core_nodes.files import CLASSES, DISPLAY_NAMES
 from .execution.cache import Cache
 from .execution.execute import execute
 from .execution.outcome import OnEvent, RunResult
-from .execution.prompt import Prompt, title
+from .execution.prompt import Prompt
 from .execution.validate import Validation, validate
 from .folders import EXAMPLES, Folders, check_writable
-from .formats.document import Document, WorkflowError, document, read_workflow
-from .formats.editor import to_prompt
-from .formats.links import VIRTUAL
+from .formats.document import Document
 from .host import HeadlessHost
-from .nodeclass import Declarations, NodeClasses
-from .overrides import Overrides, apply_to_prompt, apply_to_workflow, assignments_of
+from .job import NO_OVERRIDES, Job, make_job, open_workflow, prompt_of
+from .overrides import Overrides
 from .packs import load_packs
 from .report import refusal
 
-NO_OVERRIDES = Overrides()
 _ongoing = threading.RLock()
 """Held by the run that is going on: runs share models, memory and the processor."""
 
@@ -47,38 +43,6 @@ class InvalidWorkflow(UnclipError):
     def __init__(self, name: str, validation: Validation) -> None:
         super().__init__(refusal(name, validation))
         self.validation = validation
-
-
-@dataclass(frozen=True)
-class Job:
-    """A workflow ready to run.
-
-    Attributes:
-        name: for messages.
-        prompt: the nodes.
-        workflow: the editor's document, if it came from there; pictures carry it.
-        files: files that the prompt names, wherever they are.
-        targets: the output nodes to run; None is all.
-        extra: what a client sent along for hidden inputs of nodes.
-    """
-
-    name: str
-    prompt: Prompt
-    workflow: dict[str, Any] | None = None
-    files: Mapping[str, Path] = field(default_factory=dict)
-    targets: Sequence[str] | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def extra_data(self) -> dict[str, Any]:
-        """What hidden inputs of nodes may ask for."""
-        workflow = {} if self.workflow is None else {"extra_pnginfo": {"workflow": self.workflow}}
-        return {**workflow, **self.extra}
-
-    @property
-    def titles(self) -> dict[str, str]:
-        """What a person calls the nodes."""
-        return {id: title(node) or str(node.get("class_type")) for id, node in self.prompt.items()}
 
 
 @dataclass(frozen=True)
@@ -142,9 +106,11 @@ class Runner:
             if not overrides.image.is_file():
                 raise UnclipError(f"--image: there is no file {overrides.image}.")
             read_frames(overrides.image)
-        with nodes_host.using(self.host):
+        notes: dict[str, None] = {}
+        with nodes_host.using(self.host), warnings_to(lambda note: notes.update({note: None})):
             source = open_workflow(workflow)
-            return make_job(source, self.node_classes, self.display_names, overrides, rng)
+            job = make_job(source, self.node_classes, self.display_names, overrides, rng)
+        return replace(job, notes=tuple(notes))
 
     def prompt(self, source: Document) -> Prompt:
         """A document of either kind as a prompt of this runner's nodes."""
@@ -204,6 +170,8 @@ class Runner:
             interrupt=stop or threading.Event(),
         )
         with _turn(host.interrupt), nodes_host.using(host):
+            for note in job.notes:
+                host.console.warn(note)
             validation = validate(job.prompt, self.node_classes, job.targets)
             if not validation.ok:
                 raise InvalidWorkflow(job.name, validation)
@@ -267,71 +235,3 @@ def _announced(job: Job, host: HeadlessHost, on_event: OnEvent | None) -> OnEven
             on_event(name, data)
 
     return announce
-
-
-def prompt_of(
-    source: Document,
-    node_classes: NodeClasses,
-    display_names: Mapping[str, str],
-    rng: random.Random | None = None,
-) -> Prompt:
-    """The prompt of a document of either kind."""
-    if source.kind == "editor":
-        return to_prompt(source.data, node_classes, display_names, rng)
-    return {id: {**node, "inputs": node.get("inputs", {})} for id, node in source.data.items()}
-
-
-def make_job(
-    source: Document,
-    node_classes: NodeClasses,
-    display_names: Mapping[str, str],
-    overrides: Overrides = NO_OVERRIDES,
-    rng: random.Random | None = None,
-) -> Job:
-    """A document with the overrides set; see :meth:`Runner.prepare`."""
-    prompt = prompt_of(source, node_classes, display_names, rng)
-    declarations = Declarations(node_classes)
-    assignments = assignments_of(prompt, declarations, overrides)
-    workflow = source.data if source.kind == "editor" else None
-    if workflow is not None:
-        workflow = apply_to_workflow(workflow, declarations, assignments)
-    return Job(source.name, apply_to_prompt(prompt, assignments), workflow, overrides.files)
-
-
-def example_names() -> list[str]:
-    """The names of the workflows that ship with the package."""
-    return sorted(path.stem for path in EXAMPLES.glob("*.json"))
-
-
-def demo_example_names() -> list[str]:
-    """Those that run as they are: with nodes of this pack and the model that ships with it."""
-    known = {*NODE_CLASS_MAPPINGS, *DISPLAY_NAMES, *VIRTUAL}
-    return [
-        name
-        for name in example_names()
-        if all(
-            node["type"] in known
-            and (node["type"] != "UnCLIPLoader" or node["widgets_values"][0] == DEMO_MODEL)
-            for node in read_workflow(EXAMPLES / f"{name}.json").data["nodes"]
-        )
-    ]
-
-
-def open_workflow(workflow: str | Path | Mapping[str, Any]) -> Document:
-    """Read a workflow from a file, by the name of an example, or from parsed JSON.
-
-    Raises:
-        WorkflowError: there is no such workflow, or it is none.
-    """
-    if isinstance(workflow, Mapping):
-        return document(dict(workflow), "the workflow")
-    path = Path(workflow)
-    names = example_names()
-    if not path.exists() and str(workflow) in names:
-        return read_workflow(EXAMPLES / f"{workflow}.json")
-    if not path.exists():
-        raise WorkflowError(
-            f"there is no workflow file {str(workflow)!r} and no example of that name; "
-            f"examples: {', '.join(names) or 'none'}."
-        )
-    return read_workflow(path)

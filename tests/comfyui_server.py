@@ -13,8 +13,9 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from unclip_graph.headless.job import Job
 from unclip_graph.headless.nodeclass import Declarations
-from unclip_graph.headless.runner import Job, Runner
+from unclip_graph.headless.runner import Runner
 
 
 class Server:

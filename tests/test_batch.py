@@ -173,8 +173,8 @@ def test_a_damaged_manifest_is_refused(batch):
 def test_two_batches_do_not_share_a_folder(batch):
     from unclip_graph.headless.batch.folder import Folder
     from unclip_graph.headless.batch.plan import Plan
+    from unclip_graph.headless.job import Job
     from unclip_graph.headless.nodeclass import Declarations
-    from unclip_graph.headless.runner import Job
 
     first = Folder(Path("out"))
     first.open(Plan(Job("x", COPY, None), Declarations({}), {}), [])

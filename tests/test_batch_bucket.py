@@ -10,8 +10,8 @@ from unclip_graph.headless.batch.engine import Drawn, NewFile
 from unclip_graph.headless.batch.plan import Plan
 from unclip_graph.headless.batch.table import Row
 from unclip_graph.headless.command.cli import main
+from unclip_graph.headless.job import Job
 from unclip_graph.headless.nodeclass import Declarations
-from unclip_graph.headless.runner import Job
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
 

@@ -13,7 +13,7 @@ from unclip_graph.headless.batch.engine import BatchStopped, Drawn
 from unclip_graph.headless.batch.ray_engine import RayEngine, Worker, _Actor
 from unclip_graph.headless.batch.table import Row, Table
 from unclip_graph.headless.command.cli import main
-from unclip_graph.headless.runner import Job
+from unclip_graph.headless.job import Job
 
 TABLE = "id,prompt,Decode.seed\n" + "".join(f"r{n:02},a {n % 4} of things,{n}\n" for n in range(24))
 

@@ -50,8 +50,9 @@ def test_results_kept_for_later_rows_are_bounded():
     from unclip_graph.headless.batch.sharing import RowCache
     from unclip_graph.headless.batch.table import Row, Table
     from unclip_graph.headless.execution.returns import NodeResult
+    from unclip_graph.headless.job import Job
     from unclip_graph.headless.nodeclass import Declarations
-    from unclip_graph.headless.runner import Job, Runner
+    from unclip_graph.headless.runner import Runner
 
     classes = Declarations(Runner().node_classes)
     rows = [Row(n + 1, str(n), {"image": f"{n % 100}"}) for n in range(200)]
@@ -74,8 +75,9 @@ def test_rows_handed_over_one_by_one_share_with_the_row_before(tmp_path):
     from unclip_graph.headless.batch.plan import make_plan
     from unclip_graph.headless.batch.sharing import RowCache
     from unclip_graph.headless.batch.table import Row, Table
+    from unclip_graph.headless.job import Job
     from unclip_graph.headless.nodeclass import Declarations
-    from unclip_graph.headless.runner import Job, Runner
+    from unclip_graph.headless.runner import Runner
 
     cache = RowCache()
     runner = Runner(inputs=[tmp_path], cache=cache)

@@ -353,7 +353,13 @@ def test_export_asks_a_server_what_foreign_nodes_declare(unclip, tmp_path):
         def INPUT_TYPES(cls):
             return {"required": {"seed": ("INT", {}), "name": ("STRING", {})}}
 
-    flow = {"nodes": [{"id": 1, "type": "Foreign", "widgets_values": [7, "fixed", "x"]}]}
+    flow = {
+        "nodes": [
+            {"id": 1, "type": "Foreign", "widgets_values": [7, "fixed", "x"]},
+            {"id": 2, "type": "PreviewImage", "inputs": [{"name": "images", "link": 1}]},
+        ],
+        "links": [[1, 1, 0, 2, 0, "IMAGE"]],
+    }
     code, out, err = unclip("export", flow)
     assert (code, json.loads(out)["1"]["inputs"]) == (0, {})
     assert "not known here: Foreign" in err

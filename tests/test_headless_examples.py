@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from unclip_graph.headless.command.cli import main
+from unclip_graph.headless.folders import EXAMPLES
 from unclip_graph.headless.formats.links import VIRTUAL
-from unclip_graph.headless.runner import EXAMPLES, Runner, demo_example_names, example_names
+from unclip_graph.headless.job import demo_example_names, example_names
+from unclip_graph.headless.runner import Runner
 
 NAMES = demo_example_names()
 

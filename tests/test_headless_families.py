@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from tiny_published import EDGE, FAMILY_EXAMPLES, example, write_picture, write_published
 from unclip_graph.headless.command.cli import main
-from unclip_graph.headless.runner import EXAMPLES
+from unclip_graph.headless.folders import EXAMPLES
 
 PICTURES = {"karlo_image_variation": 4, "sd_image_variations": 2}
 MODES = {

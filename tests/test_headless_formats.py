@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from unclip_graph.headless.formats.document import MAX_BYTES, WorkflowError, parse, read_workflow
+from unclip_graph.headless.formats.document import WorkflowError, parse, read_workflow
+from unclip_graph.pipelines.json_file import MAX_BYTES
 
 API = {"1": {"class_type": "Number", "inputs": {"value": 1}}}
 EDITOR = {"nodes": [{"id": 1, "type": "Number"}], "links": []}
@@ -23,7 +24,7 @@ def test_the_format_is_recognised(data, kind, tmp_path):
         (b"{", "not JSON"),
         (b'{"1": {"class_type": "A"}, "1": {"class_type": "B"}}', "'1' stands twice"),
         (b"", "not JSON"),
-        (b"\xff\xfe\x00", "not a text file"),
+        (b"\xff\xfe\x00", "not a text in UTF-8"),
         (b"[1, 2]", "not a workflow"),
         (b"{}", "not a workflow"),
         (b'{"a": {"b": 1}}', "not a workflow"),
@@ -33,7 +34,6 @@ def test_the_format_is_recognised(data, kind, tmp_path):
         (b'{"nodes": [{"id": 1, "type": "A"}, {"id": "1", "type": "A"}]}', "two nodes"),
         (b'{"nodes": [{"id": 1, "type": "A", "inputs": {}}], "links": {"a": 1}}', "not a list"),
         (b'{"1": {"class_type": "A", "inputs": []}}', "not an object"),
-        (b'{"1": {"class_type": "A", "inputs": {"x": NaN}}}', "NaN"),
         (b"[" * 100_000, "levels deep"),
         (b"[" * 100 + b"]" * 100, "levels deep"),
         (b"9" * 10_000, "not JSON"),

@@ -16,7 +16,7 @@ from typing import Any
 from ...pipelines.errors import UnclipError
 from ..execution.prompt import Prompt, describe
 from ..folders import Folders
-from ..runner import Job
+from ..job import Job
 from .comfyui_client import Client, Refused
 from .engine import BatchStopped, Drawn, NewFile
 from .plan import Plan

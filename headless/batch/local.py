@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ...pipelines.errors import UnclipError
+from ..job import Job
 from ..report import failure, storage_failed
-from ..runner import Job, Outcome, Runner
+from ..runner import Outcome, Runner
 from .engine import BatchStopped, Drawn, NewFile
 from .plan import Plan
 from .sharing import RowCache

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...pipelines.errors import UnclipError
 from ..execution.prompt import Prompt, links
+from ..job import Job
 from ..nodeclass import Declarations
 from ..overrides import (
     SEED_NAMES,
@@ -18,7 +19,6 @@ from ..overrides import (
     assignment,
     places,
 )
-from ..runner import Job
 from .table import Row, Table, TableError
 
 Signature = tuple["str | None", ...]
@@ -54,7 +54,7 @@ class Plan:
         if workflow is not None:
             workflow = apply_to_workflow(workflow, self.declarations, assignments)
         prompt = apply_to_prompt(self.job.prompt, assignments)
-        return replace(self.job, prompt=prompt, workflow=workflow)
+        return replace(self.job, prompt=prompt, workflow=workflow, notes=())
 
     @cached_property
     def reaching(self) -> dict[str, list[str]]:

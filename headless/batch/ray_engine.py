@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ...pipelines.errors import UnclipError
+from ..job import Job
 from ..nodeclass import Declarations
-from ..runner import Job, Runner
+from ..runner import Runner
 from .bucket import Bucket
 from .engine import BatchStopped, Drawn
 from .local import LocalEngine

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from ...pipelines.errors import UnclipError
 from ..execution.prompt import Prompt, describe
 from ..formats.widgets import named_values
+from ..job import Job
 from ..nodeclass import Declarations
-from ..runner import Job
 from .engine import Drawn, NewFile
 from .plan import Plan
 from .table import Row

@@ -25,9 +25,10 @@ from ..batch.sharing import RowCache
 from ..batch.store import MANIFEST, Store, pending
 from ..batch.table import Row, Table, read_table
 from ..console import Console
+from ..job import make_job, open_workflow
 from ..nodeclass import Declarations
 from ..overrides import Overrides
-from ..runner import InvalidWorkflow, Runner, make_job, open_workflow
+from ..runner import InvalidWorkflow, Runner
 from .options import (
     CANCELLED,
     DONE,
@@ -122,6 +123,8 @@ def _batch(arguments: argparse.Namespace, console: Console) -> int:
         with ExitStack() as ending:
             ending.callback(store.close)
             plan, engine = start(arguments, table, store, console, ending)
+            for note in plan.job.notes:
+                console.warn(note)
             return _run(plan, table, engine, store, console, arguments.retry_failed)
 
 

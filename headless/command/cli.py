@@ -15,21 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...pipelines.errors import UnclipError
+from ...pipelines.errors import UnclipError, warnings_to
 from ..batch.comfyui_client import Client, node_classes
 from ..console import Console
 from ..execution.cache import Cache, LruCache, NoCache
 from ..folders import write_over
+from ..job import demo_example_names, example_names, open_workflow, prompt_of
 from ..overrides import Overrides
 from ..report import failure, is_refusal
-from ..runner import (
-    InvalidWorkflow,
-    Outcome,
-    demo_example_names,
-    example_names,
-    open_workflow,
-    prompt_of,
-)
+from ..runner import InvalidWorkflow, Outcome
 from .batch import add_batch
 from .options import (
     CANCELLED,
@@ -68,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _answer(arguments: argparse.Namespace, console: Console) -> int:
     try:
-        code: int = arguments.command(arguments, console)
+        with warnings_to(console.warn):
+            code: int = arguments.command(arguments, console)
     except KeyboardInterrupt:
         console.say("cancelled")
         return CANCELLED
@@ -139,6 +134,8 @@ def _conclude(outcome: Outcome, console: Console, verbose: bool) -> int:
 def _validate(arguments: argparse.Namespace, console: Console) -> int:
     runner = runner_from(arguments, console)
     job = runner.prepare(arguments.workflow)
+    for note in job.notes:
+        console.warn(note)
     validation = runner.check(job)
     if not validation.ok:
         raise InvalidWorkflow(job.name, validation)

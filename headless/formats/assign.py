@@ -26,7 +26,8 @@ def assign(
         WorkflowError: the input is linked inside of a group node.
     """
     placed = unfolded(workflow, declarations)
-    target, index = _owner(placed, node_id, name)
+    shown = promoted_values(placed, declarations)
+    target, index = _owner(placed, shown, node_id, name)
     graph = _own_graph(workflow, placed, target)
     node = _find(graph, placed[target])
     saved: Any = placed[target].data.get("widgets_values")
@@ -40,16 +41,24 @@ def assign(
         if isinstance(saved, dict):
             node["widgets_values"] = {**saved, name: value}
         else:
-            node["widgets_values"] = [*saved[:position], value, *saved[position + 1 :]]
+            values = list(saved) if isinstance(saved, list) else []
+            for number, place in subgraph.positions.items():
+                if place <= position and place >= len(values):
+                    values += [None] * (place - len(values)) + [shown.get((target, number))]
+            node["widgets_values"] = [*values[:position], value, *values[position + 1 :]]
     for entry in node.get("inputs") or []:
         if entry.get("name") == name and entry.get("link") is not None:
             _disconnect(graph, entry)
 
 
-def _owner(placed: Mapping[str, Placed], node_id: str, name: str) -> tuple[str, int | None]:
+def _owner(
+    placed: Mapping[str, Placed],
+    shown: Mapping[tuple[str | None, int], Any],
+    node_id: str,
+    name: str,
+) -> tuple[str, int | None]:
     """The node that holds the value of an input, and if it is an instance, its input."""
     found: tuple[str, int | None] = (node_id, None)
-    shown = promoted_values(placed)
     current = node_id
     while (holder := placed[current].holder) is not None:
         subgraph = placed[holder].subgraph

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from ...pipelines.errors import warn
 from ..execution.prompt import Prompt
+from ..execution.prompt import links as links_of
 from ..nodeclass import Declarations, NodeClasses
+from .editor_nodes import DECORATIONS, VIRTUAL
 from .group_nodes import group_nodes
-from .links import BYPASSED, MUTED, VIRTUAL, Graph, Value
-from .subgraphs import Placed, definitions, unfold
+from .links import BYPASSED, MUTED, Links, Value
+from .subgraphs import Placed, Subgraph, definitions, unfold
 from .substitution import FILENAME_PREFIX_CLASSES, resolve_prefix
-from .widgets import constant, named_values
-
-RENAMED_CLASSES = {
-    "T2IAdapterLoader": "ControlNetLoader",
-    "ConditioningAverage ": "ConditioningAverage",
-    "SDV_img2vid_Conditioning": "SVD_img2vid_Conditioning",
-}
+from .widgets import constant, named_values, saved_value
 
 
 def to_prompt(
@@ -34,23 +31,22 @@ def to_prompt(
     Args:
         workflow: a document of kind "editor".
         node_classes: class_type to V1 class; values have no names without it. A node of an
-            unknown class keeps its links only, and validation reports it.
+            unknown class keeps its links only, and validation reports it; one that has no links
+            is left out, with a warning.
         display_names: titles of nodes that carry none.
         rng: chooses among the alternatives of dynamic prompts.
 
     Raises:
-        WorkflowError: a link does not exist, or a subgraph or group node cannot be unfolded.
+        WorkflowError: a subgraph or group node cannot be unfolded.
     """
     declarations = Declarations(node_classes)
     placed = unfolded(workflow, declarations)
     values = _constants(placed, declarations, rng)
-    promoted = promoted_values(placed)
-    graph = Graph(placed, workflow.get("links") or [], declarations, promoted)
-    for node_id, slot, name, value in graph.primitive_values():
+    promoted = promoted_values(placed, declarations)
+    links = Links(placed, workflow.get("links") or [], declarations, promoted)
+    for node_id, name, value in links.primitive_values():
         if name in values.get(node_id, {}):
-            values[node_id][name] = value
-        elif placed[node_id].subgraph is not None:
-            promoted[node_id, slot] = value
+            values[node_id][name] = constant(None, value)
     _fill_prefixes(placed, values)
 
     prompt: Prompt = {}
@@ -58,36 +54,39 @@ def to_prompt(
         if not _is_sent(node, placed):
             continue
         inputs = dict(values.get(node_id, {}))
-        for slot, name in enumerate(graph.slot_names(node_id)):
-            found = graph.resolve_input(node_id, slot)
+        for slot, name in enumerate(links.slot_names(node_id)):
+            found = links.resolve_input(node_id, slot)
             if isinstance(found, Value):
-                declared = declarations.get(node.data["type"])
-                if declared is not None and name in declared.inputs:
-                    inputs[name] = constant(declared.inputs[name], found.value, rng)
+                inputs[name] = constant(None, found.value)
             elif found is not None:
                 inputs[name] = found
         kind = node.data["type"]
         title = node.data.get("title") or (display_names or {}).get(kind) or kind
         prompt[node_id] = {"inputs": inputs, "class_type": kind, "_meta": {"title": title}}
     _drop_links_to_unsent(prompt)
+    _leave_out_decorations(placed, prompt, declarations)
     return prompt
 
 
 def unfolded(workflow: Mapping[str, Any], declarations: Declarations) -> dict[str, Placed]:
-    """The workflow's nodes with the names and values of today, subgraphs unfolded.
+    """The workflow's nodes, subgraphs and group nodes unfolded.
 
     Raises:
         WorkflowError: a subgraph or group node cannot be unfolded.
     """
     known = definitions(workflow, declarations) | group_nodes(workflow, declarations)
-    placed = unfold(workflow["nodes"], known)
-    return {id: replace(node, data=_renamed(node.data)) for id, node in placed.items()}
+    return unfold(workflow["nodes"], known)
 
 
-def promoted_values(placed: Mapping[str, Placed]) -> dict[tuple[str, int], Any]:
-    """The values of widgets that instances show, by the instance and its input."""
-    found = {}
-    for node_id, node in placed.items():
+def promoted_values(
+    placed: Mapping[str, Placed], declarations: Declarations
+) -> dict[tuple[str | None, int], Any]:
+    """The values of widgets that instances show, by the instance and its input.
+
+    One that the instance does not hold is that of the widget inside.
+    """
+    found: dict[tuple[str | None, int], Any] = {}
+    for node_id, node in reversed(placed.items()):  # those inside come behind
         if node.subgraph is None:
             continue
         saved = node.data.get("widgets_values")
@@ -97,28 +96,34 @@ def promoted_values(placed: Mapping[str, Placed]) -> dict[tuple[str, int], Any]:
                 found[node_id, index] = saved[position]
             elif isinstance(saved, dict) and name in saved:
                 found[node_id, index] = saved[name]
+            elif index in node.subgraph.shown:
+                inside, widget = node.subgraph.shown[index]
+                inner = placed[f"{node_id}:{inside}"]
+                key = f"{node_id}:{inside}", _number(inner.subgraph, widget)
+                declaration = declarations.get(inner.data["type"])
+                if key in found:
+                    found[node_id, index] = found[key]
+                elif declaration is not None:
+                    found[node_id, index] = saved_value(
+                        declaration, inner.data.get("widgets_values"), widget
+                    )
     return found
 
 
+def _number(subgraph: Subgraph | None, name: str) -> int:
+    """The number of an input of an instance."""
+    names = [port.name for port in subgraph.inputs] if subgraph is not None else []
+    return names.index(name) if name in names else -1
+
+
 def _is_sent(node: Placed, placed: Mapping[str, Placed]) -> bool:
-    """Whether a node runs: it is one that can, and neither it nor what holds it is switched off."""
+    """Whether a node runs. Of instances around it, the editor asks the outermost only."""
     if node.data["type"] in VIRTUAL or node.subgraph is not None:
         return False
-    around: Placed | None = node
-    while around is not None:
-        if around.data.get("mode", 0) in (MUTED, BYPASSED):
-            return False
-        around = placed[around.holder] if around.holder is not None else None
-    return True
-
-
-def _renamed(node: dict[str, Any]) -> dict[str, Any]:
-    """The node with the class name and values of today."""
-    kind = RENAMED_CLASSES.get(node["type"], node["type"])
-    values = node.get("widgets_values")
-    if kind in ("KSampler", "KSamplerAdvanced") and isinstance(values, list):
-        values = [v.removeprefix("sample_") if isinstance(v, str) else v for v in values]
-    return {**node, "type": kind, "widgets_values": values}
+    outermost = node
+    while outermost.holder is not None:
+        outermost = placed[outermost.holder]
+    return not {node.data.get("mode", 0), outermost.data.get("mode", 0)} & {MUTED, BYPASSED}
 
 
 def _constants(
@@ -163,3 +168,22 @@ def _drop_links_to_unsent(prompt: Prompt) -> None:
             for name, value in node["inputs"].items()
             if not (isinstance(value, list) and value[0] not in prompt)
         }
+
+
+def _leave_out_decorations(
+    placed: Mapping[str, Placed], prompt: Prompt, declarations: Declarations
+) -> None:
+    """Leave out nodes of unknown classes that nothing is wired to: they cannot matter."""
+    used = {source for node in prompt.values() for _, source, _ in links_of(node)}
+    alone = [
+        node_id
+        for node_id, node in prompt.items()
+        if node_id not in used
+        and declarations.get(node["class_type"]) is None
+        and not any(True for _ in links_of(node))
+    ]
+    gone = Counter(prompt.pop(node_id)["class_type"] for node_id in alone)
+    gone.update(one.data["type"] for one in placed.values() if one.data["type"] in DECORATIONS)
+    if gone:
+        kinds = ", ".join(k if n == 1 else f"{n} times {k}" for k, n in gone.items())
+        warn(f"left out, since nothing that runs depends on them: {kinds}")

@@ -63,7 +63,12 @@ class _Group:
         self.nodes: Sequence[dict[str, Any]] = self.data["nodes"]
         self.fed: dict[_Target, tuple[int, int]] = {}
         self.feeds: dict[tuple[int, int], list[_Target]] = defaultdict(list)
-        self.shown = {(row[0], row[1]) for row in self.data.get("external") or []}
+        # Early editors wrote the node itself into these rows, and later ones its number.
+        self.external = [
+            (row[0]["index"] if isinstance(row[0], dict) else row[0], *row[1:])
+            for row in self.data.get("external") or []
+        ]
+        self.shown = {(row[0], row[1]) for row in self.external}
         for source, output, target, slot, *_ in self.data.get("links") or []:
             if source is not None:
                 place = (target, self._slot_name(target, slot))
@@ -189,7 +194,7 @@ class _Group:
             if self.nodes[target]["type"] != "Reroute":
                 kind = self._declared((target, name)).type
                 return kind if isinstance(kind, str) else "COMBO"
-        rows = [row for row in self.data.get("external") or [] if row[0] == number]
+        rows = [row for row in self.external if row[0] == number]
         return str(rows[0][2]) if rows else "*"
 
     def _custom(self, number: int, side: str, name: str) -> Mapping[str, Any]:

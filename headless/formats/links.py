@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...pipelines.errors import warn
 from ..nodeclass import Declaration, Declarations
-from .document import WorkflowError
+from .editor_nodes import GETTERS, PRIMITIVE, REROUTES, SETTERS, VIRTUAL, variable
 from .subgraphs import INPUTS_NODE, Placed, Subgraph
-from .widgets import is_widget
+from .widgets import is_widget, unknown_choices
 
 MUTED, BYPASSED = 2, 4
-VIRTUAL = ("Reroute", "PrimitiveNode", "Note", "MarkdownNote")
-
 
 Place = tuple[str, int]
 """An output: a node's id and the number of the output."""
@@ -35,11 +34,17 @@ class Value:
     value: Any
 
 
-class Graph:
+Link = "list[Any] | Value | None"
+UNLINKED = Value(None)
+"""What an input gets that is linked to nothing, up to an instance outside of all others."""
+
+
+class Links:
     """The links of a workflow, through its subgraphs.
 
     Only ``inputs[].link`` of the target and the origin of that link are trusted: other
-    places that hold the same facts go stale in files that people edit.
+    places that hold the same facts go stale in files that people edit. A link that does not
+    exist, starts nowhere or cannot be read is none, as in the editor.
 
     Args:
         placed: the unfolded nodes.
@@ -53,32 +58,31 @@ class Graph:
         placed: Mapping[str, Placed],
         links: Sequence[Any],
         declarations: Declarations,
-        values: Mapping[Place, Any],
+        values: Mapping[tuple[str | None, int], Any],
     ) -> None:
         self._placed = placed
         self._declarations = declarations
         self._values = values
-        self._links: dict[str, dict[Any, tuple[str, int]]] = {"": dict(map(_origin, links))}
-        for one in placed.values():
+        self._links: dict[str, dict[Any, Place]] = {"": _origins(links)}
+        self._setters: dict[tuple[str | None, str | None], str] = {}
+        for node_id, one in placed.items():
             if one.subgraph is not None and one.subgraph.id not in self._links:
-                self._links[one.subgraph.id] = dict(map(_origin, one.subgraph.links))
+                self._links[one.subgraph.id] = _origins(one.subgraph.links)
+            if one.data["type"] in SETTERS:
+                self._setters.setdefault((one.holder, variable(one.data)), node_id)
         self._slots = {node_id: self._input_slots(one) for node_id, one in placed.items()}
-        self._resolved: dict[tuple[str, int, Any], list[Any] | Value | None] = {}
+        self._resolved: dict[tuple[str, int, Any], Link] = {}
 
     def slot_names(self, node_id: str) -> list[str]:
         """The names of a node's inputs, in slot order."""
         return [slot.name for slot in self._slots[node_id]]
 
-    def resolve_input(self, node_id: str, slot: int) -> list[Any] | Value | None:
-        """The link ``[id, output]`` that a prompt holds for an input, or a value; None for neither.
-
-        Raises:
-            WorkflowError: a link on the way does not exist.
-        """
+    def resolve_input(self, node_id: str, slot: int) -> Link:
+        """The link ``[id, output]`` that a prompt holds for an input, or a value, or neither."""
         wanted = self._slots[node_id][slot].type
         place = self._origin_of(node_id, slot)
         passed: list[tuple[str, int, Any]] = []
-        found: list[Any] | Value | None = None
+        found: Link = None
         while place is not None:
             state = (*place, _hashable(wanted))
             if state in self._resolved:
@@ -88,64 +92,69 @@ class Graph:
             self._resolved[state] = None
             passed.append(state)
             origin, output = place
-            node = self._placed.get(origin)
-            if node is None:  # the inputs of a subgraph: go on outside
+            if origin in self._placed:
+                place, wanted = self._behind(origin, output, wanted)
+                if place == (origin, output):
+                    found = [origin, output]
+                    break
+            else:  # the inputs of a subgraph: go on outside
                 instance = origin.rpartition(":")[0]
                 wanted = self._slots[instance][output].type
                 place = self._origin_of(instance, output)
-            elif node.data.get("mode", 0) == BYPASSED:
-                chosen = self._bypass(origin, output, wanted)
-                if chosen is None:
-                    break
-                wanted = self._slots[origin][chosen].type
-                place = self._origin_of(origin, chosen)
-            elif node.subgraph is not None:
-                place = self._inside(origin, node.subgraph, output)
-            elif node.data["type"] in VIRTUAL:
-                goes_on = node.data["type"] == "Reroute" and output < len(self._slots[origin])
-                place = self._origin_of(origin, output) if goes_on else None
-            else:
-                found = [origin, output]
-                break
-        for state in reversed(passed):
-            origin, output, _ = state
-            if found is None and origin not in self._placed:
-                instance = origin.rpartition(":")[0]
-                if (instance, output) in self._values:
-                    found = Value(self._values[instance, output])
-            self._resolved[state] = found
-        return found
+                if place is None:
+                    found = UNLINKED
+        for origin, output, kind in reversed(passed):
+            outside = None if origin in self._placed else origin.rpartition(":")[0]
+            if found is UNLINKED and (outside, output) in self._values:
+                found = Value(self._values[outside, output])
+            self._resolved[origin, output, kind] = found
+        return None if found is UNLINKED else found
 
-    def primitive_values(self) -> Iterator[tuple[str, int, str, Any]]:
-        """What PrimitiveNodes set directly: (target node, its slot, widget name, value).
+    def _behind(self, node_id: str, output: int, wanted: Any) -> tuple[Place | None, Any]:
+        """Where an output comes from, and the type wanted there; itself if the node runs."""
+        node = self._placed[node_id]
+        mode, kind = node.data.get("mode", 0), node.data["type"]
+        if mode == MUTED:
+            return None, wanted
+        if mode == BYPASSED:
+            chosen = self._bypass(node_id, output, wanted)
+            if chosen is None:
+                return None, wanted
+            return self._origin_of(node_id, chosen), self._slots[node_id][chosen].type
+        if node.subgraph is not None:
+            return self._inside(node_id, node.subgraph, output), wanted
+        if kind in GETTERS:
+            return self._set_by(node_id, variable(node.data)), wanted
+        if kind in (*REROUTES, *SETTERS):
+            return self._origin_of(node_id, output), wanted
+        return (None if kind in VIRTUAL else (node_id, output)), wanted
 
-        Those inside of a subgraph set nothing, as in the editor.
-        """
+    def primitive_values(self) -> Iterator[tuple[str, str, Any]]:
+        """What PrimitiveNodes set directly: (target node, widget name, value)."""
         for node_id, slots in self._slots.items():
-            if self._placed[node_id].holder is not None:
-                continue
             for slot, entry in enumerate(slots):
                 place = self._origin_of(node_id, slot)
-                origin = self._placed[place[0]].data if place is not None else None
-                if origin is not None and origin["type"] == "PrimitiveNode":
-                    values = origin.get("widgets_values")
+                origin = self._placed.get(place[0]) if place is not None else None
+                if origin is not None and origin.data["type"] == PRIMITIVE:
+                    values = origin.data.get("widgets_values")
                     if isinstance(values, list) and values:
-                        yield node_id, slot, entry.name, values[0]
+                        yield node_id, entry.name, values[0]
 
     def _origin_of(self, node_id: str, slot: int) -> Place | None:
         """Where the link into an input starts; the inputs of a subgraph count as a node."""
-        link = self._slots[node_id][slot].link
-        if link is None:
-            return None
-        holder = self._placed[node_id].holder
-        place = self._origin(holder, link)
-        if place is None:
-            name, kind = self._slots[node_id][slot].name, self._placed[node_id].data["type"]
-            raise WorkflowError(
-                f"input {name!r} of node {node_id} ({kind}) names link "
-                f"{link}, which does not exist; connect the input anew in the editor."
-            )
-        return place
+        slots = self._slots[node_id]
+        link = slots[slot].link if slot < len(slots) else None
+        return None if link is None else self._origin(self._placed[node_id].holder, link)
+
+    def _set_by(self, getter: str, name: str | None) -> Place | None:
+        """What the setter of a name is linked to: one beside the getter, else one further out."""
+        holder: str | None = self._placed[getter].holder
+        while (holder, name) not in self._setters and holder is not None:
+            holder = self._placed[holder].holder
+        setter = self._setters.get((holder, name))
+        if setter is None:
+            warn(f"node {getter} gets {name!r}, which no node of this workflow sets")
+        return None if setter is None else (setter, 0)
 
     def _origin(self, holder: str | None, link: Any) -> Place | None:
         """The origin of a link of the workflow itself, or inside of an instance."""
@@ -201,13 +210,16 @@ class Graph:
     def _input_slots(self, node: Placed) -> list[Slot]:
         """Bare sockets first, then widgets, then what only the file knows."""
         entries = [e for e in node.data.get("inputs") or [] if isinstance(e, dict)]
-        if node.data["type"] == "Reroute":  # its only input is saved without a name
+        if node.data["type"] in (*REROUTES, *SETTERS):  # their input may be saved without a name
             return [Slot("", "*", e.get("link")) for e in entries]
         saved = {e["name"]: e for e in entries if isinstance(e.get("name"), str)}
         if node.subgraph is not None:
             declared = [(port.name, port.type) for port in node.subgraph.inputs]
         else:
-            declared = _declared_slots(self._declarations.get(node.data["type"]))
+            declaration = self._declarations.get(node.data["type"])
+            declared = _declared_slots(declaration)
+            gone = unknown_choices(declaration, node.data.get("widgets_values"))
+            saved = {name: e for name, e in saved.items() if not name.startswith(gone)}
         slots = [Slot(name, kind, saved.pop(name, {}).get("link")) for name, kind in declared]
         rest = [Slot(name, e.get("type", "*"), e.get("link")) for name, e in saved.items()]
         return slots + rest
@@ -229,16 +241,18 @@ def _declared_slots(declaration: Declaration | None) -> list[tuple[str, Any]]:
     return [(i.name, "COMBO" if isinstance(i.type, list) else i.type) for i in inputs]
 
 
-def _origin(link: Any) -> tuple[Any, tuple[str, int]]:
-    """The id of a link and where it starts; version 0.4 saves lists, version 1 objects."""
-    try:
-        keys = ("id", "origin_id", "origin_slot") if isinstance(link, dict) else range(3)
-        number, node_id, slot = (link[key] for key in keys)
-        if int(slot) < 0:
-            raise ValueError
-        return number, (str(node_id), int(slot))
-    except (KeyError, IndexError, TypeError, ValueError):
-        raise WorkflowError(f"the workflow holds a link that cannot be read: {link!r}") from None
+def _origins(links: Sequence[Any]) -> dict[Any, Place]:
+    """Where each link starts, by its id; version 0.4 saves lists, version 1 objects."""
+    found: dict[Any, Place] = {}
+    for link in links:
+        try:
+            keys = ("id", "origin_id", "origin_slot") if isinstance(link, dict) else range(3)
+            number, node_id, slot = (link[key] for key in keys)
+            if isinstance(number, (int, str)) and int(slot) >= 0:
+                found[number] = (str(node_id), int(slot))
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+            continue
+    return found
 
 
 def _hashable(kind: Any) -> Any:

@@ -8,13 +8,13 @@ Instances stay in the unfolded graph, for their inputs carry links and values in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..nodeclass import Declarations
 from .document import WorkflowError, definitions_in
-from .widgets import is_widget
+from .widgets import widgets
 
 INPUTS_NODE = -10
 """The id under which links inside of a definition name its inputs as their origin."""
@@ -39,6 +39,7 @@ class Subgraph:
         id: the type of its instances.
         positions: where the values of its inputs stand in an instance's ``widgets_values``,
             by input; inputs that show no widget are missing.
+        shown: the node inside and its widget that such an input shows.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Subgraph:
     nodes: Sequence[dict[str, Any]]
     links: Sequence[Any]
     positions: Mapping[int, int] = field(default_factory=dict)
+    shown: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,21 @@ def definitions(workflow: Mapping[str, Any], declarations: Declarations) -> dict
     found: dict[str, Subgraph] = {}
     for entry in _inner_first(raw):
         inputs = [_port(port) for port in entry.get("inputs") or []]
-        widgets = _widget_links(entry["nodes"], found, declarations)
-        shown = [k for k, port in enumerate(inputs) if not widgets.isdisjoint(port.links)]
+        leading = _widget_links(entry["nodes"], found, declarations)
+        shown = {
+            number: leading[link]
+            for number, port in enumerate(inputs)
+            for link in reversed(port.links)
+            if link in leading
+        }
         found[entry["id"]] = Subgraph(
             entry["id"],
             inputs,
             [_port(port) for port in entry.get("outputs") or []],
             entry["nodes"],
             entry.get("links") or [],
-            {k: position for position, k in enumerate(shown)},
+            {number: position for position, number in enumerate(shown)},
+            shown,
         )
     return found
 
@@ -152,17 +160,19 @@ def _inner_first(raw: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _widget_links(
     nodes: Sequence[dict[str, Any]], known: Mapping[str, Subgraph], declarations: Declarations
-) -> set[Any]:
-    """The links that lead to a widget of one of a definition's nodes."""
-    found = set()
+) -> dict[Any, tuple[str, str]]:
+    """The links that lead to a widget of one of a definition's nodes: which node's, which one."""
+    found: dict[Any, tuple[str, str]] = {}
     for node in nodes:
         inner, declaration = known.get(node["type"]), declarations.get(node["type"])
+        names: Collection[str] = ()
         if inner is not None:
             names = {inner.inputs[k].name for k in inner.positions}
-        else:
-            declared = declaration.inputs.values() if declaration is not None else ()
-            names = {one.name for one in declared if is_widget(one)}
+        elif declaration is not None:
+            names = widgets(declaration, node.get("widgets_values"))
         for entry in node.get("inputs") or []:
             if isinstance(entry, dict) and entry.get("name") in names:
-                found.add(entry.get("link"))
+                link = entry.get("link")
+                if isinstance(link, (int, str)):
+                    found[link] = (str(node["id"]), entry["name"])
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ..folders import EXAMPLES
-from ..runner import example_names
+from ..job import example_names
 from .context import PACK, ROOT, SERVER
 
 routes = web.RouteTableDef()

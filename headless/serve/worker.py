@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...pipelines.errors import Cancelled, UnclipError
 from ..console import Console
-from ..runner import Job as Prepared
+from ..job import Job as Prepared
 from ..runner import Runner
 from .hub import Hub
 from .jobs import CANCELLED, COMPLETED, FAILED, Job
