@@ -125,7 +125,7 @@ def _from_texts(texts: Mapping[str, str], name: str) -> Document:
         )
     parsed = None if prompt is None else _json(prompt, f"the prompt in {name}")
     found = None if workflow is None else _json(workflow, f"the workflow in {name}")
-    if not _is_prompt(parsed):
+    if parsed is None or not _is_prompt(parsed):
         return document(found, name)
     return _pair(parsed, found, name)
 

@@ -86,7 +86,7 @@ def promoted_values(
     One that the instance does not hold is that of the widget inside.
     """
     found: dict[tuple[str | None, int], Any] = {}
-    for node_id, node in reversed(placed.items()):  # those inside come behind
+    for node_id, node in reversed([*placed.items()]):  # those inside come behind
         if node.subgraph is None:
             continue
         saved = node.data.get("widgets_values")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 from ...pipelines.errors import warn
 from ..nodeclass import Declaration, Declarations
@@ -34,7 +34,7 @@ class Value:
     value: Any
 
 
-Link = "list[Any] | Value | None"
+Link = Union["list[Any]", Value, None]
 UNLINKED = Value(None)
 """What an input gets that is linked to nothing, up to an instance outside of all others."""
 

@@ -114,7 +114,9 @@ def _shown_by(declared: Input, value: Any) -> list[Input]:
     """The inputs that a dynamic combo adds to the node when it holds a value."""
     if declared.type != DYNAMIC_COMBO:
         return []
-    fields = next((one["inputs"] for one in _options(declared) if one["key"] == value), {})
+    fields: dict[str, Any] = next(
+        (one["inputs"] for one in _options(declared) if one["key"] == value), {}
+    )
     return [
         Input(
             f"{declared.name}.{name}",
