@@ -106,7 +106,7 @@ class StageCalls(Pretrained):
         ``text`` is the prompt, for decoders that see it beside the embedding. ``upscale`` adds the
         decoder's own super-resolution, which is the default where it has one (Karlo).
         """
-        decoder = self.stages.decoder
+        decoder, upscales = self.stages.decoder, self._upscales(upscale)
         beside = [one for one in (negative, text, negative_text) if one is not None]
         start = None if init_image is None else images.read_batch(init_image, "init images")
         masks = None if mask is None else images.read_masks(mask)
@@ -135,11 +135,18 @@ class StageCalls(Pretrained):
             progress=progress,
             generators=draws,
         )
-        if decoder.upscales if upscale is None else upscale:
+        if upscales:
             pictures = decoder.upscale(
                 pictures, seed=seed, steps=upscale_steps, progress=progress, generators=draws
             )
         return images.to_pil(pictures)
+
+    def _upscales(self, asked: bool | None) -> bool:
+        """Whether pictures are to be enlarged; None asks for what the decoder has."""
+        able: bool = self.stages.decoder.upscales
+        if asked and not able:
+            raise UnclipError("This decoder draws at full size and has no super-resolution.")
+        return able if asked is None else asked
 
 
 def listed(prompts: str | Sequence[str]) -> list[str]:

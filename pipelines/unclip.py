@@ -90,6 +90,7 @@ class UnCLIP(StageCalls):
         start = None if init_image is None else read_batch(init_image, "init images")
         masks = None if mask is None else read_masks(mask)
         hints = None if hint is None else read_batch(hint, "hints")
+        self._upscales(upscale)
         prior.check(steps=prior_steps, scheduler=prior_scheduler)
         decoder.check(
             steps=steps,
