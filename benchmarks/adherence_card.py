@@ -1,4 +1,4 @@
-"""The table of the model card, written from the results of two seeds."""
+"""What the model card tells: the table, from the results of two seeds, and the list of things."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from itertools import groupby
 from pathlib import Path
 
+from unclip_graph.training.scenes import TRAINING
+from unclip_graph.training.scenes.concepts import CONCEPTS
+
 from .report import Result, wilson
 
 CARD = Path(__file__).parent.parent / "models" / "demo" / "README.md"
-BEGIN, END = "<!-- adherence -->\n", "<!-- /adherence -->\n"
 _HEAD = "| | measured | 95% interval | another seed | goal | met |\n|---|---|---|---|---|---|\n"
 
 
@@ -58,9 +60,21 @@ def _goal(one: Result) -> str:
     return f"{'at least' if way == '>=' else 'at most'} {_told(one, float(bound))}"
 
 
+def things() -> str:
+    """The things that the model is taught, by their first names in both languages."""
+    known = CONCEPTS[: TRAINING.concepts]
+    return ", ".join(f"{one.english[0]} {one.chinese[0]}" for one in known) + ".\n"
+
+
+def between(text: str, mark: str, content: str) -> str:
+    """The text with what stands between the two comments of a mark replaced."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->\n"
+    before, rest = text.split(begin)
+    return before + begin + content + end + rest.split(end)[1]
+
+
 def write(first: Path, second: Path, card: Path = CARD) -> None:
-    """Put the table of two files of results between the card's marks."""
-    before, rest = card.read_text("utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    text = before + BEGIN + table(read_results(first), read_results(second)) + END + after
-    card.write_text(text, "utf-8")
+    """Put the table of two files of results and the list of things into the card."""
+    text = card.read_text("utf-8")
+    text = between(text, "adherence", table(read_results(first), read_results(second)))
+    card.write_text(between(text, "things", things()), "utf-8")
