@@ -209,6 +209,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="a few pictures of each kind")
     parser.add_argument("--only", default="", help="only sections whose title holds this word")
+    parser.add_argument("--scheduler", help="another than the decoder's own")
+    parser.add_argument("--steps", type=int, help="of the decoder, instead of the default")
     parser.add_argument("--seed", type=int, default=0, help="of scenes and noise")
     parser.add_argument("--json", type=Path, help="also write the results here")
     parser.add_argument("--model", type=Path, help="a model folder instead of the demo model")
@@ -231,7 +233,10 @@ def main(argv: list[str] | None = None) -> None:
     if options.card:
         adherence_card.write(*options.card)
         return
-    run = Run(UnCLIP.from_pretrained(options.model), 16 if options.quick else 96, options.seed)
+    chosen = {"scheduler": options.scheduler, "steps": options.steps}
+    settings = {name: value for name, value in chosen.items() if value is not None}
+    model = UnCLIP.from_pretrained(options.model)
+    run = Run(model, 16 if options.quick else 96, options.seed, settings)
     results = []
     for title, section in SECTIONS.items():
         if options.only.lower() in title.lower():

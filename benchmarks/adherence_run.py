@@ -21,11 +21,15 @@ Checks = list[dict[str, bool]]
 
 @dataclass
 class Run:
-    """One model, how many pictures a row draws, the seed of it all, and what came out."""
+    """One model, how many pictures a row draws, the seed of it all, and what came out.
+
+    ``settings`` are those of the decoder that are not to be the model's own.
+    """
 
     model: UnCLIP
     count: int
     seed: int
+    settings: dict[str, Any] = field(default_factory=dict)
     right: Pictures = field(default_factory=list)
     wrong: Pictures = field(default_factory=list)
 
@@ -45,7 +49,7 @@ class Run:
             seed = 1000 * self.seed + number
             text = self.model.encode_text(list(prompts[part]))
             image, negative = self.model.sample_prior(text, seed=seed)
-            out += arrays(self.model.decode(image, negative, seed=seed))
+            out += arrays(self.model.decode(image, negative, seed=seed, **self.settings))
         return out
 
     def from_images(self, pictures: np.ndarray) -> Pictures:
@@ -53,7 +57,8 @@ class Run:
         out: Pictures = []
         for number, part in enumerate(batches(len(pictures))):
             image = self.model.encode_image(torch.from_numpy(pictures[part]))
-            out += arrays(self.model.decode(image, seed=1000 * self.seed + number))
+            seed = 1000 * self.seed + number
+            out += arrays(self.model.decode(image, seed=seed, **self.settings))
         return out
 
     def through_autoencoder(self, pictures: np.ndarray) -> Pictures:
