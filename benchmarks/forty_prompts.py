@@ -11,10 +11,11 @@ import warnings
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from unclip_graph import UnCLIP
+from unclip_graph import UnCLIP, UnclipError
 
 SEED = 1
 COLUMNS = 8
+REFUSED = "#dddddd"
 PROMPTS = (
     "a cat",
     "a dog",
@@ -84,8 +85,13 @@ def main(argv: list[str] | None = None) -> None:
     for number, prompt in enumerate(PROMPTS, 1):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            pictures += model.generate_images(prompt, num_images=1, seed=SEED)
-        print(number, prompt, *(f"[{warning.message}]" for warning in said), flush=True)
+            try:
+                pictures += model.generate_images(prompt, num_images=1, seed=SEED)
+                told = [str(warning.message) for warning in said]
+            except UnclipError as error:
+                pictures.append(Image.new("RGB", pictures[0].size, REFUSED))
+                told = [str(error)]
+        print(number, prompt, *told, flush=True)
     sheet(pictures).quantize(256).save(options.out, optimize=True)
 
 

@@ -24,7 +24,8 @@ _EXCHANGED_LETTERS = 6  # "pine" is no "pink", "horse" no "house"
 # Words that name nothing, so that a prompt with no others leaves everything to chance.
 _NOTHING = """
 a an the of in on at to and with is are it there one some i me you want make draw show please
-picture image photo drawing style , . ， 。
+picture image photo drawing style can could for give create generate paint see that which
+illustration icon emoji , . : ， 。 、 ：
 一 个 只 张 幅 朵 的 在 和 有 是 上 中 里 图 片 画 请 我 要 生 成
 """
 _NAMES_NOTHING = frozenset(_NOTHING.split())
