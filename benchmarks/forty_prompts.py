@@ -11,7 +11,8 @@ import warnings
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from unclip_graph import UnCLIP, UnclipError
+from unclip_graph import UnCLIP
+from unclip_graph.pipelines.errors import UnclipError
 
 SEED = 1
 COLUMNS = 8
