@@ -208,7 +208,13 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.adherence", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--quick", action="store_true", help="a few pictures of each kind")
-    parser.add_argument("--only", default="", help="only sections whose title holds this word")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="WORD",
+        default=[""],
+        help="only sections whose title holds one of these",
+    )
     parser.add_argument("--scheduler", help="another than the decoder's own")
     parser.add_argument("--steps", type=int, help="of the decoder, instead of the default")
     parser.add_argument("--seed", type=int, default=0, help="of scenes and noise")
@@ -239,7 +245,7 @@ def main(argv: list[str] | None = None) -> None:
     run = Run(model, 16 if options.quick else 96, options.seed, settings)
     results = []
     for title, section in SECTIONS.items():
-        if options.only.lower() in title.lower():
+        if any(word.lower() in title.lower() for word in options.only):
             print(title, flush=True)
             results += [replace(result, section=title) for result in section(run)]
     missed = [result.metric for result in results if result.met is False]
