@@ -21,24 +21,29 @@ def read_results(path: Path) -> list[Result]:
 
 
 def table(first: list[Result], second: list[Result]) -> str:
-    """Markdown of both seeds, section by section. A goal is met if both seeds reach it."""
+    """Markdown of both seeds, section by section. A goal is met if both seeds reach it.
+
+    A row that the second seed has not measured says so by an empty cell.
+    """
     others = {(one.section, one.metric): one for one in second}
     rows = [_HEAD]
     for section, results in groupby(first, lambda one: one.section):
         rows.append(f"| **{section}** | | | | | |\n")
-        rows += [_row(one, others[one.section, one.metric]) for one in results]
+        rows += [_row(one, others.get((one.section, one.metric))) for one in results]
     return "".join(rows)
 
 
-def _row(one: Result, other: Result) -> str:
+def _row(one: Result, other: Result | None) -> str:
     sure = ""
     if one.n is not None and _is_share(one):
         low, high = wilson(round(one.value * one.n), one.n)
         sure = f"{100 * low:.1f} to {100 * high:.1f} (n = {one.n})"
     if one.peer is not None:
         sure = f"random renders {one.peer:.2f}"
-    met = "" if one.met is None else "yes" if one.met and other.met else "**no**"
-    cells = (one.metric, _told(one), sure, _told(other), _goal(one), met)
+    reached = one.met and (other is None or other.met)
+    met = "" if one.met is None else "yes" if reached else "**no**"
+    again = "" if other is None else _told(other)
+    cells = (one.metric, _told(one), sure, again, _goal(one), met)
     return f"| {' | '.join(cells)} |\n"
 
 

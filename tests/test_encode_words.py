@@ -87,6 +87,12 @@ def test_a_prompt_that_names_nothing_known_is_refused(demo, prompt, named):
         demo.encode_text(prompt)
 
 
+def test_words_of_asking_name_nothing():
+    vocabulary = Vocabulary(["create", "an", "emoji", "of", "cat"])
+    assert vocabulary.read("create an emoji of dragon").says_nothing
+    assert not vocabulary.read("create an emoji of cat, dragon").says_nothing
+
+
 def test_known_words_emoji_and_two_languages_give_no_warning(demo, recwarn):
     demo.encode_text(
         ["a small 🐱 on white", "一个红色的苹果在中间，白色背景", "a blue 猫", "", " "]

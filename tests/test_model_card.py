@@ -25,7 +25,7 @@ def number(cell):
 
 def test_every_row_of_the_card_has_the_cells_of_its_head():
     found = rows(between("adherence"))
-    assert len(found) > 40
+    assert len(found) > 35
     assert {len(row) for row in found} == {len(found[0])}
 
 
@@ -34,7 +34,7 @@ def test_the_card_says_right_which_goals_are_met():
     assert len(judged) > 20
     for name, first, _, second, goal, met in judged:
         least = goal.strip().startswith("at least")
-        values = (number(first), number(second))
+        values = [number(cell) for cell in (first, second) if cell.strip()]
         reached = min(values) >= number(goal) if least else max(values) <= number(goal)
         assert met.strip() == ("yes" if reached else "**no**"), name
 

@@ -11,7 +11,6 @@ https://arxiv.org/abs/2305.08891).
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -34,9 +33,6 @@ from .towers import WIDTH
 
 LATENT_SIZE = 16
 NULL_SHARE = 0.1
-COUNTS = (0.75, 0.1, 0.075, 0.075)  # a single thing takes longest to paint well,
-FILLING = 0.6  # the more so the larger it is
-SHARE = 0.75
 
 
 def decoder_unet() -> Any:
@@ -117,15 +113,14 @@ class DecoderStage:
     def __init__(self, setting: Setting):
         self.device = setting.device
         self.batch = self.batch * setting.scale
-        mix = replace(setting.mix, counts=COUNTS, filling=FILLING, share=SHARE)
-        self.batches = stream(replace(setting, mix=mix), partial(pictures, n=self.batch))
+        self.batches = stream(setting, partial(pictures, n=self.batch))
         # With channels last a CPU is half as fast again.
         self.model: Any = decoder_unet().to(memory_format=torch.channels_last)
         self.movq = frozen_movq(setting).to(memory_format=torch.channels_last)
         self.vision = frozen_vision(setting)
         self.null = null_embedding(self.vision)
         self.scheduler = decoder_scheduler()
-        self.pool = ReplayPool(capacity=3000, reuse=16)
+        self.pool = ReplayPool(capacity=3000, reuse=12)
         self.wanted = unseen(setting, 32)
         self.examples = pixels(self.wanted).to(self.device)
 
