@@ -244,6 +244,12 @@ def test_pictures_are_scaled_joined_and_inverted(nodes):
     assert run("ImageInvert", image=one).min() == 1
 
 
+@pytest.mark.parametrize(("width", "height"), [(0, 6), (12, 0), (12, 6)])
+def test_an_edge_of_nought_follows_the_other(nodes, width, height):
+    (scaled,) = nodes["ImageScale"]().run(torch.ones(1, 4, 8, 3), "area", width, height, "disabled")
+    assert scaled.shape == (1, 6, 12, 3)
+
+
 def test_the_middle_is_kept_when_cropping(nodes):
     row = torch.arange(8.0).reshape(1, 1, 8, 1).expand(1, 4, 8, 1)
     (cropped,) = nodes["ImageScale"]().run(row, "nearest-exact", 4, 4, "center")

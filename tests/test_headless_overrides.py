@@ -31,6 +31,11 @@ def Sample(self, **inputs):
     return (0,)
 
 
+@v1({"noise_seed": SEED}, returns=("INT",))
+def Sample2(self, noise_seed):
+    return (noise_seed,)
+
+
 @v1({"value": ("STRING", {})}, returns=("STRING",))
 def PrimitiveString(self, value):
     return (value,)
@@ -41,7 +46,7 @@ def LoadImage(self, image):
     return (0,)
 
 
-CLASSES = {cls.__name__: cls for cls in (Encode, Sample, PrimitiveString, LoadImage)}
+CLASSES = {cls.__name__: cls for cls in (Encode, Sample, Sample2, PrimitiveString, LoadImage)}
 DECLARATIONS = Declarations(CLASSES)
 
 
@@ -104,6 +109,12 @@ def test_several_text_encoders_are_listed(flag):
         overridden(document, **{flag: "x"})
 
 
+def test_the_only_text_encoder_is_no_negative_prompt():
+    document = workflow(editor(1, "Encode", ["a cat"]))
+    with pytest.raises(UnclipError, match="no node is titled 'Negative prompt'"):
+        overridden(document, negative="x")
+
+
 def test_two_nodes_of_one_title_are_refused():
     document = workflow(editor(1, "Encode", [""], "Prompt"), editor(2, "Encode", [""], "Prompt"))
     with pytest.raises(UnclipError, match="2 nodes are titled 'Prompt'"):
@@ -119,6 +130,12 @@ def test_seed_sets_every_seed():
     inputs = overridden(SAMPLERS, seed=7)
     assert [inputs[id]["seed"] for id in "23"] == [7, 7]
     assert inputs["3"]["steps"] == 4
+
+
+def test_a_seed_of_noise_is_a_seed():
+    document = workflow(editor(1, "Sample", [1]), editor(2, "Sample2", [2]))
+    inputs = overridden(document, seed=9)
+    assert (inputs["1"]["seed"], inputs["2"]["noise_seed"]) == (9, 9)
 
 
 def test_image_sets_the_only_loader():
@@ -143,10 +160,21 @@ def test_set_takes_a_class_that_only_one_node_has():
     assert overridden(SAMPLERS, assignments=["Encode.text=x=y.z"])["1"]["text"] == "x=y.z"
 
 
+def test_a_title_goes_before_a_class():
+    document = workflow(
+        editor(1, "Sample", [0], "First"),
+        editor(2, "Sample2", [0], "Sample"),
+        editor(3, "Sample2", [0], "Third"),
+    )
+    inputs = overridden(document, assignments=["Sample.noise_seed=5"])
+    assert [node.get("noise_seed") for node in inputs.values()] == [None, 5, 0]
+
+
 @pytest.mark.parametrize(
     ("text", "name", "value"),
     [
         ("2.fast=yes", "fast", True),
+        ("2.fast=True", "fast", True),
         ("2.fast=False", "fast", False),
         ("2.scale=1e-2", "scale", 0.01),
         ("2.method=a", "method", "a"),

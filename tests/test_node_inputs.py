@@ -127,6 +127,21 @@ def test_inputs_arrive(case, here):
     assert plain(outputs) == plain(wanted)
 
 
+def test_numbers_that_stand_for_nothing_leave_it_to_the_stage(here):
+    """0 steps, a guidance of -1 and edges of 0: the model's own."""
+    unset = {"steps": 0, "guidance_scale": -1.0, "width": 0, "height": 0}
+    for case in STAGE_CASES:
+        names = unset.keys() & case.sent.keys()
+        if case.asks is None or not names:
+            continue
+        # A noise that is wired has a size, which the new one must have.
+        sent = {name: value for name, value in case.sent.items() if name != "noise"}
+        spies, _ = run(case, {**sent, **{name: unset[name] for name in names}})
+        (asked,) = spies.asked(case.asks)
+        left = names - {"width", "height"} if case.node == "UnCLIPRegionEdit" else names
+        assert {name: asked.get(name) for name in left} == dict.fromkeys(left), case.node
+
+
 @pytest.mark.parametrize(
     ("case", "name"),
     [
