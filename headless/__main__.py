@@ -2,6 +2,18 @@
 
 import sys
 
-from .command.cli import main
+CANCELLED = 130
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command; Ctrl-C while its modules are imported cancels it, too."""
+    try:
+        from .command.cli import main as command
+
+        return command()
+    except KeyboardInterrupt:
+        return CANCELLED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from .nodeclass import Declaration, Declarations, Input
 TEXT_TYPES = {"UNCLIP_TEXT_EMBED", "CONDITIONING"}
 SEED_NAMES = ("seed", "noise_seed")
 PLAIN = ("prompt", "negative", "image", "seed")
+MAX_DIGITS = 30
+"""Of a whole number written as 1e20 or so; no input takes as many."""
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -275,11 +278,29 @@ def _text(declaration: Declaration) -> str | None:
     return None
 
 
+def parse_whole_number(text: str) -> int:
+    """A whole number, also one like 7.0, which spreadsheets and tables with gaps hold.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            number = Decimal(text.strip())
+            if not (number.is_finite() and number == number.to_integral_value()):
+                raise ValueError(f"{text!r} is not whole")
+            return int(number) if number.adjusted() < MAX_DIGITS else int(text)
+        except ArithmeticError:
+            raise ValueError(f"{text!r} is no number") from None
+
+
 def _parse(declared: Input, value: str, flag: str) -> Any:
     """A value as its input's type; ranges and choices are left to validation."""
     try:
         if declared.type == "INT":
-            return int(value)
+            return parse_whole_number(value)
         if declared.type == "FLOAT":
             return float(value)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,9 @@ def parse(
         if is_git_lfs_pointer(raw):
             raise ValueError("is a git-lfs pointer, not the file itself: run `git lfs pull`")
         try:
-            raw = raw.decode("utf-8-sig")
+            # PowerShell writes what a program prints as UTF-16.
+            utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            raw = raw.decode("utf-16" if utf16 else "utf-8-sig")
         except UnicodeDecodeError:
             raise ValueError("is not a text in UTF-8") from None
     try:

@@ -69,7 +69,7 @@ def test_the_part_file_lies_in_the_scratch_folder(tmp_path):
     [
         (DEEP, "nested more than 64 levels deep"),
         (b"[" * 65 + b"]" * 65, "nested more than 64 levels deep"),
-        (b"\xff\xfe{}", "not a text in UTF-8"),
+        (b"\xff{}", "not a text in UTF-8"),
         (b"{", "is not JSON"),
         (b"[" + b"9" * 5000 + b"x]", "is not JSON"),
         (b" " * (json_file.MAX_BYTES + 1), "larger than 32 MiB"),

@@ -57,3 +57,11 @@ def test_a_missing_file_and_a_folder(tmp_path):
         read_workflow(tmp_path / "none.json")
     with pytest.raises(WorkflowError, match="folder"):
         read_workflow(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_files_of_other_programs_are_read(encoding, tmp_path):
+    """PowerShell writes what a program prints as UTF-16."""
+    path = tmp_path / "graph.json"
+    path.write_bytes(json.dumps({"1": {"class_type": "é 中"}}, ensure_ascii=False).encode(encoding))
+    assert read_workflow(path).data == {"1": {"class_type": "é 中"}}

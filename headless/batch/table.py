@@ -1,7 +1,7 @@
 """Tables of inputs: CSV, JSON lines and Parquet read into rows of text.
 
 Every cell becomes the text that ``--set`` would take, or None where the workflow's own value
-stands (an empty cell of a CSV file, a null elsewhere), so the three formats mean the same.
+stands (an empty cell of a CSV file, a null or no key elsewhere): the three formats mean the same.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ _Raw = tuple[list[str], list[Cells], list[str]]
 
 
 def _csv(raw: bytes) -> _Raw:
-    reader = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+    text = raw.decode("utf-8-sig")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
     columns: list[str] = []
     rows: list[Cells] = []
     problems: list[str] = []
@@ -114,7 +115,7 @@ def _csv(raw: bytes) -> _Raw:
                 problems.append(
                     f"line {reader.line_num} has {_count(len(line), 'cell')} "
                     f"and the first line {_count(len(columns), 'column')}; "
-                    "quote texts that hold a comma"
+                    f"quote texts that hold {reader.dialect.delimiter!r}"
                 )
             rows.append({k: v or None for k, v in zip(columns, line, strict=False)})
     except csv.Error as error:
@@ -122,10 +123,15 @@ def _csv(raw: bytes) -> _Raw:
     return columns, rows, problems
 
 
+def _delimiter(text: str) -> str:
+    """What stands between the names of the columns: spreadsheets also write ";" and tabs."""
+    head = text.partition("\n")[0]
+    return max(",;\t", key=head.count)
+
+
 def _jsonl(raw: bytes) -> _Raw:
     rows: list[Cells] = []
     problems: list[str] = []
-    numbers: list[int] = []
     for number, line in enumerate(raw.decode("utf-8-sig").split("\n"), 1):
         if not line.strip():
             continue
@@ -138,16 +144,7 @@ def _jsonl(raw: bytes) -> _Raw:
             continue
         problems += [f"line {number} has {name!r} twice" for name in entry.twice]
         rows.append(_cells(entry, f"line {number}", problems))
-        numbers.append(number)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    for number, row in zip(numbers, rows, strict=True):
-        missing = [name for name in columns if name not in row]
-        if missing:
-            problems.append(
-                f"line {number} lacks {', '.join(map(repr, missing))}, which other lines have; "
-                "null stands for the workflow's own value"
-            )
-    return columns, rows, problems
+    return list(dict.fromkeys(name for row in rows for name in row)), rows, problems
 
 
 class _Object(dict[str, Any]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 import traceback
 import warnings
@@ -25,6 +26,7 @@ from ..overrides import Overrides
 from ..report import failure, is_refusal
 from ..runner import InvalidWorkflow, Outcome
 from .batch import add_batch
+from .console import JsonConsole
 from .options import (
     CANCELLED,
     DONE,
@@ -39,8 +41,10 @@ from .options import (
     route_warnings,
     runner_from,
     running_options,
+    whole_number,
 )
 from .serve import add_serve
+from .streams import give_up, output_failed, prepare_streams, writes_utf8
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,16 +52,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads that spin while they wait make torch twenty times slower beside any other load.
     # Read once, when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    arguments = _parser().parse_args(argv)
+    prepare_streams()
+    arguments = _arguments(argv)
     start = time.perf_counter()
     try:
         console = console_from(arguments, lasting_bars=arguments.name != "batch")
         code = _answer(arguments, console)
         seconds = round(time.perf_counter() - start, 3)
         console.event("done", status=STATUS[code], exit_code=code, seconds=seconds)
-    except BrokenPipeError:
+        sys.stdout.flush()
+    except OSError as error:
+        give_up(error)
         return FAILED
     return code
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; whoever reads JSON is told of wrong ones by a last event, too."""
+    try:
+        return _parser().parse_args(argv)
+    except SystemExit as stop:
+        if stop.code == REFUSED and "--json" in (sys.argv[1:] if argv is None else argv):
+            JsonConsole(sys.stdout).event("done", status=STATUS[REFUSED], exit_code=REFUSED)
+        raise
 
 
 def _answer(arguments: argparse.Namespace, console: Console) -> int:
@@ -75,6 +92,12 @@ def _answer(arguments: argparse.Namespace, console: Console) -> int:
     except UnclipError as error:
         console.error(str(error))
         return REFUSED
+    except Exception as error:
+        if isinstance(error, OSError) and output_failed(error):
+            raise
+        traceback.print_exc()
+        console.error(f"this is a fault of unclip itself: {type(error).__name__}: {error}")
+        return FAILED
     return code
 
 
@@ -160,13 +183,14 @@ def _export(arguments: argparse.Namespace, console: Console) -> int:
             f"not known here: {', '.join(unknown)}; the values of these nodes are left out. "
             "Name a ComfyUI that has them with --server, or their pack with --nodes."
         )
-    text = json.dumps(prompt, indent=2, ensure_ascii=False) + "\n"
+    readable = arguments.output is not None or writes_utf8()
+    text = json.dumps(prompt, indent=2, ensure_ascii=not readable) + "\n"
     if arguments.output is None and arguments.json:
         console.event("prompt", prompt=prompt)
     elif arguments.output is None:
         print(text, end="")
     else:
-        write_over(arguments.output, text.encode())
+        write_over(arguments.output, text.encode(errors="backslashreplace"))
         console.print(f"wrote {arguments.output}")
     return DONE
 
@@ -228,7 +252,9 @@ def _add_run(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
     run.add_argument(
         "--image", metavar="FILE", type=Path, help="picture for the LoadImage node titled Picture"
     )
-    run.add_argument("--seed", metavar="N", type=int, help="set every seed of the workflow")
+    run.add_argument(
+        "--seed", metavar="N", type=whole_number, help="set every seed of the workflow"
+    )
     run.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("output"), help="default: ./output"
     )

@@ -103,7 +103,10 @@ class TextConsole(Console):
 
 
 class JsonConsole(EventConsole):
-    """One JSON object a line, each with the key "event" and, while a row runs, "row"."""
+    """One JSON object a line, each with the key "event" and, while a row runs, "row".
+
+    The lines are ASCII: programs read them through pipes of any encoding.
+    """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -111,6 +114,11 @@ class JsonConsole(EventConsole):
     def event(self, name: str, **data: Any) -> None:
         """Any event."""
         row = {} if self.row is None else {"row": self.row}
-        line = json.dumps({"event": name, **row, **data}, ensure_ascii=False, default=str)
+        event = {"event": name, **row, **data}
+        try:
+            line = json.dumps(event, allow_nan=False, default=str)
+        except ValueError:  # NaN and Infinity as texts: other readers than Python's know none
+            named = json.loads(json.dumps(event, default=str), parse_constant=str)
+            line = json.dumps(named)
         self._out.write(line + "\n")
         self._out.flush()

@@ -11,6 +11,7 @@ from typing import Any
 from ...pipelines.errors import UnclipError, UnclipWarning
 from ...pipelines.models.memory import DTYPES
 from ..console import Console
+from ..overrides import parse_whole_number
 from ..runner import Runner
 from .console import JsonConsole, TextConsole
 
@@ -97,6 +98,11 @@ def running_options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="show tracebacks and all warnings")
     return parser
+
+
+def whole_number(text: str) -> int:
+    """A whole number, also as programs write it that know no others than 7.0."""
+    return parse_whole_number(text)
 
 
 def positive(text: str) -> int:
