@@ -13,7 +13,9 @@ REPOSITORY = "someone/tiny"
 
 
 class Hub:
-    """Serves one folder as the repository ``someone/tiny``.
+    """Serves one folder as the repository ``someone/tiny``, and ``others`` by their names.
+
+    ``card`` is what the model card of every repository says.
 
     ``cut`` names files whose connection breaks after so many bytes, once; ``damaged`` names
     files that arrive with a wrong byte.
@@ -21,6 +23,8 @@ class Hub:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.others: dict[str, Path] = {}
+        self.card: dict[str, object] = {}
         self.cut: dict[str, int] = {}
         self.damaged: set[str] = set()
         self.sizes: dict[str, int] = {}
@@ -48,9 +52,12 @@ class Hub:
         self._server.shutdown()
         self._server.server_close()
 
-    def _siblings(self):
-        for path in sorted(p for p in self.folder.rglob("*") if p.is_file()):
-            name = path.relative_to(self.folder).as_posix()
+    def _folder(self, repository):
+        return self.folder if repository == REPOSITORY else self.others.get(repository)
+
+    def _siblings(self, folder):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            name = path.relative_to(folder).as_posix()
             size = self.sizes.get(name, path.stat().st_size)
             entry = {"rfilename": name, "size": size, "blobId": "b"}
             if path.suffix == ".safetensors":
@@ -64,8 +71,9 @@ class Hub:
             return self._information(request, path)
         if "/resolve/" not in path:  # clients ask for more than they need
             return self._send(request, 404, {"error": "not found"})
-        name = path.split("/resolve/")[1].split("/", 1)[1]
-        data = (self.folder / name).read_bytes()
+        repository, _, rest = path[1:].partition("/resolve/")
+        name = rest.split("/", 1)[1]
+        data = (self._folder(repository) / name).read_bytes()
         tag = hashlib.sha256(data).hexdigest()
         if name in self.damaged:
             data = data[:-1] + bytes([data[-1] ^ 1])
@@ -94,9 +102,10 @@ class Hub:
     def _information(self, request, path):
         parts = path.removeprefix("/api/models/").split("/revision/")
         revision = parts[1] if len(parts) > 1 else "main"
-        headers, answer = {}, {"id": REPOSITORY, "sha": COMMIT, "siblings": [*self._siblings()]}
-        status = 200
-        if parts[0] != REPOSITORY:
+        headers, status, folder = {}, 200, self._folder(parts[0])
+        answer = {"id": parts[0], "sha": COMMIT, "cardData": self.card}
+        answer["siblings"] = [*self._siblings(folder)] if folder else []
+        if folder is None:
             status, headers = 404, {"X-Error-Code": "RepoNotFound"}
         elif revision not in ("main", COMMIT):
             status, headers = 404, {"X-Error-Code": "RevisionNotFound"}

@@ -36,6 +36,7 @@ def leftovers(tmp_path):
 
 CPU = Options("cpu", "float32")
 HALF = Options("cpu", "bfloat16")
+FEW = {"prior_steps": 2, "steps": 2, "seed": 1}
 
 
 def open_hub(revision="main", options=CPU, **settings):
@@ -89,12 +90,32 @@ def test_only_the_networks_that_run_are_downloaded(server):
 
 
 def test_from_python(server, tiny_model):
-    few = {"prior_steps": 2, "steps": 2, "seed": 1}
-    (found,) = UnCLIP.from_pretrained(REPOSITORY, revision="main", device="cpu").generate_images(
-        "red", **few
-    )
-    (expected,) = UnCLIP.from_pretrained(tiny_model, device="cpu").generate_images("red", **few)
-    assert found.tobytes() == expected.tobytes()
+    (expected,) = UnCLIP.from_pretrained(tiny_model, device="cpu").generate_images("red", **FEW)
+    for revision in (None, "main", COMMIT):
+        model = UnCLIP.from_pretrained(REPOSITORY, revision=revision, device="cpu")
+        assert model.generate_images("red", **FEW)[0].tobytes() == expected.tobytes()
+    assert f"UnCLIP {REPOSITORY}," in repr(model)
+
+
+def test_a_folder_of_that_name_comes_before_the_hub(server, tiny_model, tmp_path, monkeypatch):
+    shutil.copytree(tiny_model, tmp_path / "here" / REPOSITORY)
+    monkeypatch.chdir(tmp_path / "here")
+    assert UnCLIP.from_pretrained(REPOSITORY, device="cpu").generate_images("red", **FEW)
+    assert server.fetched == []
+
+
+@pytest.mark.parametrize("how", ["card", "named", "cache"])
+def test_a_decoder_finds_its_prior_on_the_hub(server, tiny_pair, monkeypatch, how):
+    server.folder, server.others["someone/prior"] = tiny_pair[1], tiny_pair[0]
+    prior = "someone/prior" if how == "named" else None
+    if how == "card":
+        server.card = {"prior": ["someone/prior"]}
+    if how == "cache":
+        stages = hub.open_model("someone/prior", options=CPU)
+        stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
+    model = UnCLIP.from_pretrained(REPOSITORY, prior=prior, device="cpu")
+    (expected,) = UnCLIP.from_pretrained(tiny_pair[1], device="cpu").generate_images("red", **FEW)
+    assert model.generate_images("red", **FEW)[0].tobytes() == expected.tobytes()
 
 
 def test_what_is_cached_is_not_downloaded_again(server):
