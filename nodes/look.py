@@ -31,11 +31,11 @@ def inspect(
     numbers as JSON.
     """
     from ..pipelines.editing import similarity
-    from ..pipelines.images import from_pil
+    from ..pipelines.images import read_batch
 
     seen = similarity.inspect(image_embed)
     pictures = (similarity.matrix_picture(seen), similarity.map_picture(seen))
-    return from_pil(pictures[0]), from_pil(pictures[1]), json.dumps(seen.as_json())
+    return read_batch(pictures[0]), read_batch(pictures[1]), json.dumps(seen.as_json())
 
 
 def _vocabularies() -> list[str]:

@@ -144,11 +144,6 @@ def to_pil(images: Tensor) -> list[Image.Image]:
     return [Image.fromarray(picture.numpy()) for picture in rgb.contiguous()]
 
 
-def from_pil(image: Image.Image) -> Tensor:
-    """A picture of any mode as [1, H, W, 3] in 0..1; see :func:`read_pictures`."""
-    return read_batch(image)
-
-
 def _levels_to_floats(picture: Image.Image) -> Tensor:
     return torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255)
 

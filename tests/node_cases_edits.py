@@ -19,7 +19,7 @@ from unclip_graph.pipelines.editing import (
     text_diff,
     vary,
 )
-from unclip_graph.pipelines.images import from_pil
+from unclip_graph.pipelines.images import read_batch
 from unclip_graph.pipelines.spaces import VIT_L
 
 MANY = image_embedding("many", 6)
@@ -33,7 +33,7 @@ WORDS = "one\ntwo\nthree"
 def _inspected(_: Spies) -> Any:
     found = similarity.inspect(MANY)
     pictures = (similarity.matrix_picture(found), similarity.map_picture(found))
-    return (*map(from_pil, pictures), json.dumps(found.as_json()))
+    return (*map(read_batch, pictures), json.dumps(found.as_json()))
 
 
 def _described(_: Spies) -> Any:

@@ -1,6 +1,7 @@
 """Embeddings as files, and the nodes that write and read them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
 from unclip_graph.pipelines.editing import files
 from unclip_graph.pipelines.embeddings import EmbeddingSpace, ImageEmbedding
 from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError
+from unclip_graph.pipelines.spaces import VIT_L
 
 SPACE = EmbeddingSpace("clip-abc", "CLIP abc", 8)
 EMBED = ImageEmbedding(torch.arange(16.0).view(2, 8), SPACE, "prior(a red heart)")
@@ -173,3 +175,13 @@ def test_a_note_of_any_length_that_is_written_is_read(tmp_path):
     with pytest.raises(UnclipError, match="no embedding that Save embed wrote"):
         files.save_embedding(EMBED, path, "n" * 2**25)
     assert files.read_header(path)["note"] == "ñ" * 2**20
+
+
+def test_a_fine_tune_under_a_published_name_is_told_apart_in_a_file(tmp_path):
+    space = replace(VIT_L, vision="0123456789ab")
+    saved = ImageEmbedding(torch.ones(1, VIT_L.dim), space)
+    loaded = files.load_embedding(files.save_embedding(saved, tmp_path / "a.safetensors"))
+    space.require(loaded.space, "the decoder")
+    VIT_L.require(loaded.space, "the decoder")
+    with pytest.raises(SpaceMismatchError, match="their encoders differ"):
+        replace(VIT_L, vision="ba9876543210").require(loaded.space, "the decoder")

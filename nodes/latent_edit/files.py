@@ -114,7 +114,7 @@ def load_embed(
     from PIL import Image
 
     from ...pipelines.editing import files
-    from ...pipelines.images import from_pil
+    from ...pipelines.images import read_batch
 
     path = found(embed, SUBFOLDER)
     image = files.load_embedding(path)
@@ -122,4 +122,4 @@ def load_embed(
         image_encoder.space.require(image.space, "the graph's image encoder")
     picture = files.read_preview(path) or Image.new("RGB", (64, 64), "gray")
     header = {key: text for key, text in files.read_header(path).items() if key != "preview"}
-    return image, from_pil(picture), json.dumps(header, indent=2, ensure_ascii=False)
+    return image, read_batch(picture), json.dumps(header, indent=2, ensure_ascii=False)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT = "unclip-graph image embedding 1"
 SUFFIX = ".safetensors"
+TOWERS = ("text", "vision")
 MAX_BYTES = 64 * 2**20
 _TOO_LARGE = f"{{}} has more than {MAX_BYTES >> 20} MiB of embeddings; use fewer at a time."
 THUMBNAIL_EDGE = 128
@@ -29,8 +30,9 @@ def save_embedding(
 ) -> Path:
     """Write embeddings [B, D] to ``path``; an existing file is replaced in one step or not at all.
 
-    The header names the space (id, name, dimension), where the vectors came from, a
-    ``note`` and a small JPEG of ``preview``; no folder of this machine is written.
+    The header names the space (id, name, dimension, digests of the towers' projections where they
+    are known), where the vectors came from, a ``note`` and a small JPEG of ``preview``; no folder
+    of this machine is written.
 
     Raises:
         UnclipError: the file cannot be written, or what it would hold could not be read again:
@@ -45,6 +47,9 @@ def save_embedding(
         "dim": str(image.space.dim),
         "source": image.source,
         "note": note,
+    }
+    header |= {
+        f"space_{tower}": digest for tower in TOWERS if (digest := getattr(image.space, tower))
     }
     if isinstance(image, NullEmbedding):
         header["kind"] = "null"
@@ -88,7 +93,8 @@ def _parsed(content: bytes, name: str) -> ImageEmbedding:
     header = _header(io.BytesIO(content), len(content), name)
     try:
         dim = int(header["dim"])
-        space = EmbeddingSpace(header["space_id"], header["space_name"], dim)
+        digests = {tower: header.get(f"space_{tower}", "") for tower in TOWERS}
+        space = EmbeddingSpace(header["space_id"], header["space_name"], dim, **digests)
         vectors = load(content)["vectors"]
         if vectors.dtype != torch.float32:
             raise ValueError(f"vectors of {vectors.dtype}")

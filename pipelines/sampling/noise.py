@@ -79,5 +79,9 @@ def given_or_seeded(
 
 
 def noise(shape: Sequence[int], sources: Sequence[torch.Generator]) -> Tensor:
-    """Standard normal noise [len(sources), *shape], float32, on the CPU."""
-    return torch.cat([torch.randn((1, *shape), generator=source) for source in sources])
+    """Standard normal noise [len(sources), *shape], float32, on the CPU.
+
+    Each row is drawn where its generator lives, as diffusers does.
+    """
+    rows = [torch.randn((1, *shape), generator=one, device=one.device) for one in sources]
+    return torch.cat([row.cpu() for row in rows])
