@@ -17,6 +17,7 @@ SAFE = ".safetensors"
 PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 _STEMS = ("model", "diffusion_pytorch_model", "pytorch_model")
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})")
+_MAX_SHARDS = 1000
 # By how exactly they hold numbers; a name without one is the full weights.
 _PRECISION = ("", "fp32", "fp16", "bf16")
 # Numbers in small files that would make tables or pictures of that size.
@@ -136,41 +137,40 @@ def best_set(
             an index is damaged.
     """
     every = _sets(folder, names, suffixes)
-    sets = {whole: parts for whole, parts in every.items() if set(parts) <= set(names)}
-    known = [whole for whole in sets if whole.partition(".")[0] in _STEMS]
+    sets = [(whole, parts) for whole, parts in every if set(parts) <= set(names)]
+    known = [one for one in sets if one[0].partition(".")[0] in _STEMS]
     if not known and len(sets) > 1:
-        some = ", ".join(sorted(parts[0] for parts in sets.values())[:5])
+        some = ", ".join(sorted(parts[0] for _, parts in sets)[:5])
         raise ModelError(
             f"{folder} holds several weights ({some}); keep one of them, or name it model{SAFE}."
         )
-    best = min(known or sets, key=lambda whole: _preference(whole, half), default=None)
-    return sets[best] if best is not None else []
+    found = known or sets
+    best = min(found, key=lambda one: (*_preference(one[0], half), len(one[1])), default=("", []))
+    return best[1]
 
 
 def _sets(
     folder: Path, names: Sequence[str], suffixes: tuple[str, ...] = (SAFE,)
-) -> dict[str, list[str]]:
-    """The files of each set of weights, present or not, by the set's name without its suffix."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        stem = name[: name.rindex(".")]
-        shard = _SHARD.search(stem)
-        if shard is None:
-            found[stem] = [name]
-            continue
-        total = min(int(shard[2]), 10_000)
-        found[stem.replace(shard[0], "")] = [
-            name.replace(shard[0], f"-{i:05}-of-{shard[2]}") for i in range(1, total + 1)
-        ]
+) -> list[tuple[str, list[str]]]:
+    """The sets of weights, present or not: the name of a set without its suffix, and its files."""
+    indexed = []
     for index in sorted(folder.glob("*.index*.json")):
         # model.safetensors.index.fp16.json lists the shards of model.fp16
         whole, _, variant = index.name.removesuffix(".json").partition(".index")
-        if not whole.endswith(suffixes):
-            continue
-        parts = _indexed(index)
-        for part in parts:
-            found.pop(part.rpartition(".")[0], None)
-        found[whole[: whole.rindex(".")] + variant] = parts
+        if whole.endswith(suffixes):
+            indexed.append((whole[: whole.rindex(".")] + variant, _indexed(index)))
+    shards = {part for _, parts in indexed for part in parts}
+    found = list(indexed)
+    for name in sorted(set(names) - shards):
+        shard = _SHARD.search(name)
+        if shard is None:
+            one = name[: name.rindex(".")], [name]
+        else:
+            numbers = range(1, min(int(shard[2]), _MAX_SHARDS) + 1)
+            parts = [name.replace(shard[0], f"-{i:05}-of-{shard[2]}") for i in numbers]
+            one = name.replace(shard[0], "").rpartition(".")[0], parts
+        if one not in found:
+            found.append(one)
     return found
 
 
@@ -200,7 +200,7 @@ def _why_not(folder: Path, names: list[str]) -> str:
                 f"{folder / name} is a git-lfs pointer, not the weights: run `git lfs pull` in the "
                 "model's folder, or download the file itself."
             )
-    for parts in _sets(folder, safe).values():
+    for _, parts in _sets(folder, safe):
         if missing := [part for part in parts if part not in names]:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             return f"{folder / missing[0]}{more} is missing; copy the whole model folder."
