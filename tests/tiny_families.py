@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import torch
 from tiny import WIDTH, _prior, _towers, write_processor, write_tokenizer
 
 
+def karlo_classes():
+    """The module of Karlo's own classes, which diffusers has moved."""
+    try:
+        return import_module("diffusers.pipelines.deprecated.unclip")
+    except ModuleNotFoundError:
+        return import_module("diffusers.pipelines.unclip")
+
+
 def _karlo_decoder():
     from diffusers import UNet2DConditionModel
-    from diffusers.pipelines.deprecated.unclip.text_proj import UnCLIPTextProjModel
 
     unet = UNet2DConditionModel(
         sample_size=16,
@@ -28,7 +36,7 @@ def _karlo_decoder():
         resnet_time_scale_shift="scale_shift",
         class_embed_type="identity",
     )
-    projection = UnCLIPTextProjModel(
+    projection = karlo_classes().UnCLIPTextProjModel(
         clip_embeddings_dim=WIDTH, time_embed_dim=32 * 4, cross_attention_dim=24
     )
     projection.learned_classifier_free_guidance_embeddings.data = torch.randn(WIDTH)
@@ -104,11 +112,6 @@ def write_karlo(folder: Path, variation: bool = False) -> Path:
 def karlo_pipeline(folder: Path):
     """diffusers' pipeline, put together by hand: its own loader fails on the published folder."""
     from diffusers import PriorTransformer, UnCLIPScheduler, UNet2DConditionModel, UNet2DModel
-    from diffusers.pipelines.deprecated.unclip import (
-        UnCLIPImageVariationPipeline,
-        UnCLIPPipeline,
-        UnCLIPTextProjModel,
-    )
     from transformers import (
         CLIPImageProcessor,
         CLIPTextModelWithProjection,
@@ -119,11 +122,12 @@ def karlo_pipeline(folder: Path):
     def load(cls, name):
         return cls.from_pretrained(folder / name)
 
+    classes = karlo_classes()
     parts = {
         "decoder": load(UNet2DConditionModel, "decoder"),
         "text_encoder": load(CLIPTextModelWithProjection, "text_encoder").eval(),
         "tokenizer": load(CLIPTokenizer, "tokenizer"),
-        "text_proj": load(UnCLIPTextProjModel, "text_proj"),
+        "text_proj": load(classes.UnCLIPTextProjModel, "text_proj"),
         "super_res_first": load(UNet2DModel, "super_res_first"),
         "super_res_last": load(UNet2DModel, "super_res_last"),
         "decoder_scheduler": load(UnCLIPScheduler, "decoder_scheduler"),
@@ -132,11 +136,11 @@ def karlo_pipeline(folder: Path):
     if (folder / "image_encoder").is_dir():
         parts["image_encoder"] = load(CLIPVisionModelWithProjection, "image_encoder").eval()
         parts["feature_extractor"] = load(CLIPImageProcessor, "feature_extractor")
-        pipeline = UnCLIPImageVariationPipeline(**parts)
+        pipeline = classes.UnCLIPImageVariationPipeline(**parts)
     else:
         parts["prior"] = load(PriorTransformer, "prior")
         parts["prior_scheduler"] = load(UnCLIPScheduler, "prior_scheduler")
-        pipeline = UnCLIPPipeline(**parts)
+        pipeline = classes.UnCLIPPipeline(**parts)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -288,11 +292,17 @@ def _write_decoder21(folder: Path, pipeline: str, in_channels: int) -> Path:
     from diffusers import DDIMScheduler, UNet2DConditionModel
     from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
     from tiny import _movq
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import XLMRobertaTokenizerFast
 
     letters = [(c, -3.0) for c in "abcdefghijklmnopqrstuvwxyz"]
     special = [(name, 0.0) for name in ("<s>", "<pad>", "</s>", "<unk>")]
-    tokenizer = XLMRobertaTokenizerFast(vocab=[*special, ("\u2581", -2.0), *letters])
+    pieces = Tokenizer(models.Unigram([*special, ("\u2581", -2.0), *letters], unk_id=3))
+    pieces.pre_tokenizer = pre_tokenizers.Metaspace()
+    pieces.post_processor = processors.TemplateProcessing(
+        "<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    tokenizer = XLMRobertaTokenizerFast(tokenizer_object=pieces)
     tokenizer.save_pretrained(folder / "tokenizer")
     tower = MultilingualCLIP(
         MCLIPConfig(

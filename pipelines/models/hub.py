@@ -223,6 +223,8 @@ def _download(repository: str, name: str, commit: str, report: _Report) -> str:
     if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
         options["tqdm_class"] = report.bar()
     path: str = hf_hub_download(repository, name, revision=commit, endpoint=_endpoint(), **options)
+    if not options:  # before huggingface-hub 1.0 a file is told of when it is there
+        report.add(Path(path).stat().st_size)
     return path
 
 

@@ -1,12 +1,12 @@
 """Tensors of the original layout become those of diffusers' and transformers' networks.
 
-UNet, autoencoder and text tower are renamed by diffusers' own functions. Every function works on
+UNet and autoencoder are renamed by diffusers' own functions. Every function works on
 tensors of the meta device, too, so that a file is checked by its header alone.
 """
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 Tensors = dict[str, "Tensor"]
 Config = dict[str, Any]
 
-# CLIP's names of a vision tower and transformers'.
+# CLIP's names of a tower and transformers'.
+_TEXT = {
+    "token_embedding.": "embeddings.token_embedding.",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_final.": "final_layer_norm.",
+    "transformer.resblocks.": "encoder.layers.",
+}
 _VISION = {
     "class_embedding": "embeddings.class_embedding",
     "positional_embedding": "embeddings.position_embedding.weight",
@@ -49,23 +55,24 @@ def autoencoder(tensors: Tensors, config: Config) -> Tensors:
 
 def text(tensors: Tensors, config: Config) -> Tensors:
     """Of a ``CLIPTextModel``; layers that its configuration does not have are left over."""
-    from diffusers.loaders.single_file_utils import convert_open_clip_checkpoint
-
-    model = SimpleNamespace(config=SimpleNamespace(**config))
-    return convert_open_clip_checkpoint(model, tensors)
+    return _tower(tensors, ".model.", "text_model.", _TEXT)
 
 
 def vision(tensors: Tensors, config: Config) -> Tensors:
     """Of a ``CLIPVisionModelWithProjection``."""
+    converted = _tower(tensors, ".visual.", "vision_model.", _VISION)
+    if (projection := converted.pop("proj", None)) is not None:
+        converted["visual_projection.weight"] = projection.T
+    return converted
+
+
+def _tower(tensors: Tensors, after: str, prefix: str, names: Mapping[str, str]) -> Tensors:
     converted: Tensors = {}
     for name, tensor in tensors.items():
-        name = name.partition(".visual.")[2]
-        if name == "proj":
-            converted["visual_projection.weight"] = tensor.T
-            continue
-        for old, new in _VISION.items():
+        name = name.partition(after)[2]
+        for old, new in names.items():
             if name.startswith(old):
-                name = f"vision_model.{new}{name.removeprefix(old)}"
+                name = f"{prefix}{new}{name.removeprefix(old)}"
         for old, new in _LAYER.items():
             name = name.replace(old, new)
         stem, fused, kind = name.partition("in_proj_")
