@@ -112,9 +112,9 @@ class DiffusionDecoder:
         total = embeddings * asked.count
         sources = given_or_seeded(generators, asked.seed, total, Stream.DECODER)
         noisers = given_or_seeded(generators, asked.seed, total, Stream.EMBEDDING)
-        given = partial(self._conditioner.given, image.repeated(embeddings), asked, noisers)
+        given = self._conditioner.given(image.repeated(embeddings), asked, noisers)
         against = partial(self._conditioner.against, negative, asked, embeddings)
-        seen = self._conditioner.seen(guidance.rows(given(), against))
+        seen = self._conditioner.seen(guidance.rows(given, against))
 
         # The autoencoder is needed last and for previews; a broken one costs no sampling.
         space = self._sample_space
