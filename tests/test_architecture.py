@@ -16,7 +16,6 @@ TO_MEND = {
     "pipelines.models.hub.open_folder",
     "pipelines.stage_calls.decode",
     "pipelines.unclip.generate_images",
-    "nodes.decode.decode.decode",
     "pipelines.models.hub.open_model",
 }
 """What is known to break the rules still; nothing may come to it."""

@@ -20,6 +20,26 @@ from ..widgets import (
     Strength,
 )
 
+# What only some decoders take.
+DepthMap = Annotated[
+    Image | None,
+    PAIRED,
+    "A depth map to draw after, for decoders trained with one (ControlNet).",
+]
+SeenText = Annotated[
+    TextEmbed | None,
+    As("text"),
+    PAIRED,
+    "The prompt, for decoders that also see the text (Karlo, Stable unCLIP, Kandinsky 2.1).",
+]
+SeenNegative = Annotated[
+    TextEmbed | None,
+    As("negative_text"),
+    PAIRED,
+    "What the pictures should not show, for decoders that also see the text; without it, the "
+    "empty prompt.",
+]
+
 
 @node(
     "UnCLIPDecode",
@@ -63,17 +83,8 @@ def decode(
         PAIRED,
         "Draw only what is white here and keep the rest of init_image; both of one size.",
     ] = None,
-    hint: Annotated[
-        Image | None,
-        PAIRED,
-        "A depth map to draw after, for decoders trained with one (ControlNet).",
-    ] = None,
-    text_embed: Annotated[
-        TextEmbed | None,
-        As("text"),
-        PAIRED,
-        "The prompt, for decoders that also see the text (Karlo, Stable unCLIP, Kandinsky 2.1).",
-    ] = None,
+    hint: DepthMap = None,
+    text_embed: SeenText = None,
     noise: Annotated[
         Noise | None,
         PAIRED,
@@ -88,13 +99,7 @@ def decode(
         "Noise added to the embedding itself, for decoders trained with it (Stable unCLIP): more "
         "lets the decoder stray further.",
     ] = 0,
-    negative_text_embed: Annotated[
-        TextEmbed | None,
-        As("negative_text"),
-        PAIRED,
-        "What the pictures should not show, for decoders that also see the text; without it, the "
-        "empty prompt.",
-    ] = None,
+    negative_text_embed: SeenNegative = None,
 ) -> Annotated[Image, Output("image", "The pictures, count for each embedding.")]:
     """Draws pictures of image embeddings with the diffusion decoder, p(y | z). The embedding
     fixes what is shown, the seed how. With init_image it redraws a picture, with a mask a part
