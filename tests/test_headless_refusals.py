@@ -115,8 +115,8 @@ def another_mask(flow):
 
 
 CASES = [
-    (TEXT, another_family, "Decode", "its addition_embed_type is None", "Copy the whole model"),
-    (TEXT, another_class, "Decode", "holds a PriorTransformer", "Copy the whole model"),
+    (TEXT, another_family, "Model", "its addition_embed_type is None", "Copy the whole model"),
+    (TEXT, another_class, "Model", "holds a PriorTransformer", "Copy the whole model"),
     (TEXT, no_folder, "Decode", "movq", "copy the whole model folder"),
     (TEXT, another_shape, "Decode", "conv_in.bias has shape [31]", "wants [32]", "copy the whole"),
     (TEXT, half_a_file, "Decode", "corrupt or cut short", "Download or copy it again"),
@@ -124,7 +124,7 @@ CASES = [
     (TEXT, custom_code, "Model", "of no unCLIP family known here", "known are"),
     (TEXT, code_of_a_component, "Decode", "holds a OwnUNet", "Copy the whole model"),
     (LORAS, another_lora, "LoRA", "No layer", LORA),
-    (LORAS, another_models_lora, "LoRA", "(out, in)", "trained on another model"),
+    (LORAS, another_models_lora, "LoRA", "add_k_proj has [64, 32]", "trained on another model"),
     (LORAS, torn_lora, "LoRA", "do not fit each other: [1, 32] and", "Download"),
     (DEPTH, a_hint, "Decode", "takes no hint", "kandinsky-2-2-controlnet-depth"),
     (INPAINT, another_mask, "Decode", "the mask is 256x256, the init_image 32x32", "Scale one"),

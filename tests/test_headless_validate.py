@@ -274,6 +274,11 @@ def test_a_multiselect_combo_is_checked_by_element():
     assert problems_of(bad, "1", [Tags])[0].details == "tags: 'c' not in ['a', 'b']"
 
 
+@pytest.mark.parametrize("value", [-1000, 1000])
+def test_the_ends_of_a_range_belong_to_it(value):
+    assert check({"1": node("Show", values=["2", 0]), "2": node("Number", value=value)}).ok
+
+
 def test_a_nodes_own_check_replaces_ranges_and_says_why():
     @v1(
         {"value": INT},
