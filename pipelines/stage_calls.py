@@ -107,13 +107,10 @@ class StageCalls(Pretrained):
         decoder's own super-resolution, which is the default where it has one (Karlo).
         """
         decoder, upscales = self.stages.decoder, self._upscales(upscale)
-        beside = [one for one in (negative, text, negative_text) if one is not None]
-        start = None if init_image is None else images.read_batch(init_image, "init images")
-        masks = None if mask is None else images.read_masks(mask)
-        hints = None if hint is None else images.read_batch(hint, "hints")
-        tensors = [one for one in (start, masks, hints, noise) if one is not None]
-        total = max(map(len, (image, *beside, *tensors))) * num_images
-        draws = for_each(generator, total)
+        start, masks, hints = read_beside(init_image, mask, hint)
+        batches = (image, negative, text, negative_text, start, masks, hints, noise)
+        most = max(len(one) for one in batches if one is not None)
+        draws = for_each(generator, most * num_images)
         pictures = decoder.decode(
             image,
             negative,
@@ -152,6 +149,21 @@ class StageCalls(Pretrained):
 def listed(prompts: str | Sequence[str]) -> list[str]:
     """One prompt or several as a list."""
     return [prompts] if isinstance(prompts, str) else list(prompts)
+
+
+def read_beside(
+    init_image: Pictures | None, mask: Pictures | None, hint: Pictures | None
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """What pictures begin with, where they are drawn, and the depth they follow, as tensors.
+
+    Raises:
+        UnclipError: one cannot be read, or has numbers out of range.
+    """
+    return (
+        None if init_image is None else images.read_batch(init_image, "init images"),
+        None if mask is None else images.read_masks(mask),
+        None if hint is None else images.read_batch(hint, "hints"),
+    )
 
 
 def for_each(generator: Generators | None, total: int) -> Sequence[torch.Generator] | None:

@@ -12,10 +12,10 @@ from .defaults import DECODER_STRENGTH, TEXT_DIFF_AMOUNT
 from .editing.text_diff import text_diff
 from .embeddings import TextEmbedding
 from .errors import UnclipError
-from .images import Pictures, read_batch, read_masks
+from .images import Pictures
 from .keywords import explained
 from .progress import Progress
-from .stage_calls import Generators, StageCalls, for_each, listed
+from .stage_calls import Generators, StageCalls, for_each, listed, read_beside
 
 if TYPE_CHECKING:
     from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
@@ -87,9 +87,7 @@ class UnCLIP(StageCalls):
         :class:`.stages.DecodeSettings`, one for all pictures or one a picture.
         """
         prior, decoder = self.stages.prior, self.stages.decoder
-        start = None if init_image is None else read_batch(init_image, "init images")
-        masks = None if mask is None else read_masks(mask)
-        hints = None if hint is None else read_batch(hint, "hints")
+        start, masks, hints = read_beside(init_image, mask, hint)
         self._upscales(upscale)
         prior.check(steps=prior_steps, scheduler=prior_scheduler)
         decoder.check(

@@ -10,15 +10,6 @@ ROOT = Path(unclip_graph.__file__).resolve().parent
 HEIGHT = {"pipelines": 0, "training": 1, "nodes": 1, "headless": 2}
 """Who may import whom: only what stands lower. Training and nodes do not know each other."""
 MAX_LINES, MAX_FUNCTION_LINES = 350, 60
-TO_MEND = {
-    ("pipelines.models.component", "pipelines.models.lora", "pipelines.models.memory"),
-    "pipelines.models.component",
-    "pipelines.models.hub.open_folder",
-    "pipelines.stage_calls.decode",
-    "pipelines.unclip.generate_images",
-    "pipelines.models.hub.open_model",
-}
-"""What is known to break the rules still; nothing may come to it."""
 
 
 def modules():
@@ -95,7 +86,7 @@ def test_arrows_go_one_way():
 
 
 def test_there_are_no_circles_of_modules():
-    assert not circles(ARROWS) - TO_MEND
+    assert not circles(ARROWS)
 
 
 def test_there_are_no_circles_of_folders():
@@ -108,19 +99,24 @@ def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}}) == {("b", "c"), ("d",)}
 
 
+def length(function):
+    """Lines of code; what is declared and documented above them costs no thought."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return function.end_lineno - body[0].lineno + 1 if body else 0
+
+
 def test_files_and_functions_are_short():
     long = [
         f"{name} has {lines} lines"
         for name, path in MODULES.items()
-        if (lines := path.read_text("utf-8").count("\n")) > MAX_LINES and name not in TO_MEND
+        if (lines := path.read_text("utf-8").count("\n")) > MAX_LINES
     ]
     long += [
         f"{name}.{node.name} has {lines} lines"
         for name, tree in TREES.items()
         for node in ast.walk(tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and (lines := node.end_lineno - node.lineno + 1) > MAX_FUNCTION_LINES
-        and f"{name}.{node.name}" not in TO_MEND
+        and (lines := length(node)) > MAX_FUNCTION_LINES
     ]
     scripts = [
         p for p in (ROOT / "web").rglob("*.js") if p.read_text("utf-8").count("\n") > MAX_LINES

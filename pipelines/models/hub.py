@@ -73,34 +73,17 @@ def open_folder(
     """
     if not is_repository(repository):
         raise ModelError(f"{repository!r} is no Hub repository; write it as owner/name.")
-    from huggingface_hub import HfApi
-
-    errors: Any = import_module("huggingface_hub.utils")
-
-    where = f"{repository} (revision {revision})"
     try:
-        info = HfApi(endpoint=_endpoint()).model_info(
-            repository, revision=revision, files_metadata=True
-        )
-    except errors.GatedRepoError as error:
-        raise ModelError(
-            f"{where} is gated: accept its terms on the Hub, then log in with `hf auth login`."
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise ModelError(
-            f"The Hub has no model {repository}, or it is private; check the name, or log in "
-            "with `hf auth login`."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise ModelError(f"{repository} has no revision {revision!r}; try main.") from error
-    except errors.HfHubHTTPError as error:
-        return _cached(repository, revision, options, f"the Hub answered: {error}")
-    except Exception as error:  # each HTTP library that the Hub's client has used has its own
-        return _cached(repository, revision, options, f"the Hub cannot be reached: {error}")
+        info = _ask(repository, revision)
+    except _NoAnswer as reason:
+        return _cached(repository, revision, options, str(reason))
     files = [one for one in info.siblings or [] if _is_wanted(PurePosixPath(one.rfilename))]
     small = [one for one in files if not one.rfilename.endswith(_WEIGHTS)]
     if INDEX not in {one.rfilename for one in small}:
-        raise ModelError(f"{where} has no {INDEX}; choose a repository in the diffusers layout.")
+        raise ModelError(
+            f"{repository} (revision {revision}) has no {INDEX}; choose a repository in the "
+            "diffusers layout."
+        )
     commit = str(info.sha)
     _fetch(repository, commit, small, progress)
     if revision != commit:
@@ -118,6 +101,42 @@ def open_folder(
         _fetch(repository, commit, wanted, progress)
 
     return HubFolder(index.parent, read_json(index), options, fetch, _card_prior(info))
+
+
+class _NoAnswer(Exception):
+    """The Hub does not tell; what the cache has must do."""
+
+
+def _ask(repository: str, revision: str) -> Any:
+    """What the Hub says of a repository, its files included.
+
+    Raises:
+        ModelError: it has no such repository or revision, or gives no access to it.
+        _NoAnswer: it cannot be reached, or answers something else.
+    """
+    from huggingface_hub import HfApi
+
+    errors: Any = import_module("huggingface_hub.utils")
+    try:
+        return HfApi(endpoint=_endpoint()).model_info(
+            repository, revision=revision, files_metadata=True
+        )
+    except errors.GatedRepoError as error:
+        raise ModelError(
+            f"{repository} (revision {revision}) is gated: accept its terms on the Hub, then log "
+            "in with `hf auth login`."
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise ModelError(
+            f"The Hub has no model {repository}, or it is private; check the name, or log in "
+            "with `hf auth login`."
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise ModelError(f"{repository} has no revision {revision!r}; try main.") from error
+    except errors.HfHubHTTPError as error:
+        raise _NoAnswer(f"the Hub answered: {error}") from error
+    except Exception as error:  # each HTTP library that the Hub's client has used has its own
+        raise _NoAnswer(f"the Hub cannot be reached: {error}") from error
 
 
 def is_repository(name: str) -> bool:
