@@ -86,7 +86,7 @@ def text_to_image(model: UnCLIP, pipes: tuple[Any, Any], batch: int, steps: int)
         model.encode_text(prompts),
         steps=steps,
         guidance_scale=PRIOR_SCALE,
-        generators=generators(1, batch),
+        generator=generators(1, batch),
     )
     return _pictures_differ(
         model, pipes[1], (prior.image_embeds, prior.negative_image_embeds), embeds, steps
@@ -110,7 +110,7 @@ def with_negative_prompt(model: UnCLIP, pipes: tuple[Any, Any], batch: int, step
         _rows(texts, slice(batch, None)),
         steps=steps,
         guidance_scale=PRIOR_SCALE,
-        generators=generators(1, 2 * batch),
+        generator=generators(1, 2 * batch),
     )
     return _pictures_differ(
         model, pipes[1], (prior.image_embeds, prior.negative_image_embeds), embeds, steps
