@@ -38,7 +38,7 @@ def failure(prompt: Prompt, result: RunResult) -> str:
     kind = type(result.exception).__name__
     text = f"{node} failed: {kind}: {result.exception}"
     if isinstance(result.exception, MemoryError) or kind == "OutOfMemoryError":
-        text += "\nThere is not enough memory: make fewer or smaller pictures, or use --dtype."
+        text += f"\nThere is not enough memory. {OutOfMemoryError.ADVICE}"
     return text
 
 

@@ -23,6 +23,11 @@ class ModelError(UnclipError):
 class OutOfMemoryError(UnclipError):
     """The work does not fit the device, not even in its smallest parts."""
 
+    ADVICE = (
+        "Draw fewer or smaller pictures, load the model with device offload or dtype float8, or "
+        "close other programs."
+    )
+
 
 class Cancelled(Exception):
     """A progress callback raises this to stop sampling at once; the engine lets it pass."""

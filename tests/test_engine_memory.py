@@ -176,7 +176,7 @@ def test_what_never_fits_says_what_to_do(tiny_model, monkeypatch):
     unet = stages.decoder._unet.network.module
     small = out_of_memory.row_by_row(full_above(0, unet), lambda: None)
     monkeypatch.setattr(unet, "forward", small)
-    with pytest.warns(UnclipWarning), pytest.raises(OutOfMemoryError, match="smaller picture"):
+    with pytest.warns(UnclipWarning), pytest.raises(OutOfMemoryError, match="smaller pictures"):
         draw(stages)
 
 

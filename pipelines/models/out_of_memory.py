@@ -46,8 +46,7 @@ def retried(
         reason = str(error).splitlines()[0]
     _release(make_room)
     raise OutOfMemoryError(
-        f"The device ran out of memory even though {how} ({reason}). Draw a smaller picture, "
-        "load the model with device offload or dtype float8, or close other programs."
+        f"The device ran out of memory even though {how} ({reason}). {OutOfMemoryError.ADVICE}"
     )
 
 
