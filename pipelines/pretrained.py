@@ -13,7 +13,7 @@ from .families import lacks_prior
 from .keywords import explained
 from .models import hub, lora
 from .models.component import Options
-from .models.folder import ModelFolder
+from .models.folder import ModelFolder, is_lone_network
 from .models.joining import joined, prior_beside, with_prior
 from .models.loading import DEMO_MODEL, PACKAGE_MODELS, open_folder
 from .models.memory import resolve_device, resolve_dtype
@@ -55,8 +55,10 @@ class Pretrained:
                 a model on the Hugging Face Hub, whose weights are downloaded when a stage first
                 runs.
             prior: where the text encoder and the prior come from, if from elsewhere: a folder, a
-                repository, or another model. A decoder that comes without a prior finds the one
-                that its model card names, or the only one that fits among the folders beside it.
+                repository, or another model; or one network, such as a fine-tune, that takes the
+                place of the model's own prior: a component's folder, or a file. A decoder that
+                comes without a prior finds the one that its model card names, or the only one
+                that fits among the folders beside it.
             revision: a branch, a tag or a commit on the Hub.
             device: ``auto``, ``gpu``, ``offload``, ``cpu`` or a device; see
                 :func:`.memory.resolve_device`.
@@ -75,6 +77,8 @@ class Pretrained:
             model = cls(stages, folder, source)
             model._loras = prior._loras
             return model
+        if prior and is_lone_network(Path(prior)):
+            return cls(*_with_lone_prior(folder, Path(prior).resolve()))
         prior_folder = _locate(prior, options) if prior else _prior_of(folder)
         return cls(joined(folder, prior_folder), folder, prior_folder)
 
@@ -159,6 +163,24 @@ def _locate(path: str | Path | None, options: Options, revision: str | None = No
             f"{path} is neither a folder here nor a repository of the Hub, which is owner/name."
         )
     return hub.open_folder(str(path), revision or "main", options)
+
+
+def _with_lone_prior(
+    folder: ModelFolder, network: Path
+) -> tuple[StageModels, ModelFolder, ModelFolder | None]:
+    """A model with one network in place of its prior, and its folders."""
+    prior_folder = _prior_of(folder)
+    if prior_folder is None:
+        folder = replace(folder, lone_prior=network)
+    else:
+        prior_folder = replace(prior_folder, lone_prior=network)
+    stages = joined(folder, prior_folder)
+    if isinstance(stages.prior, MissingStage):
+        raise ModelError(
+            f"{folder.name} has no prior whose place {network.name} could take; name a whole "
+            "prior folder, with its text encoder, as prior=."
+        )
+    return stages, folder, prior_folder
 
 
 def _prior_of(model: ModelFolder) -> ModelFolder | None:

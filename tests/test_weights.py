@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from unclip_graph import UnCLIP
 from unclip_graph.pipelines.errors import ModelError
 from unclip_graph.pipelines.models.build import MAX_PARAMETERS, build
 from unclip_graph.pipelines.models.component import Component, Options
@@ -244,3 +245,40 @@ def test_a_folder_whose_every_network_is_sharded_draws_the_same(tiny_copy, tiny_
         return stages.decoder.decode(*embeds, steps=2)
 
     torch.testing.assert_close(draw(tiny_copy), draw(tiny_model), atol=1e-3, rtol=0)
+
+
+def sampled(model):
+    return model.sample_prior(model.encode_text("red"), steps=2)[0].vectors
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_lone_prior_takes_the_place_of_a_models(tiny_model, tiny_pair, tmp_path, weights, kind):
+    tuned = {key: value + 0.01 for key, value in weights.items()}
+    lone = shutil.copytree(tiny_model / "prior_prior", tmp_path / "my tuned prior")
+    save_file(tuned, lone / FULL)
+    if kind == "file":
+        lone = lone / FULL
+    plain, changed = (
+        UnCLIP.from_pretrained(tiny_model, prior=prior, device="cpu") for prior in (None, lone)
+    )
+    assert not sampled(changed).equal(sampled(plain))
+    whole = shutil.copytree(tiny_model, tmp_path / "whole")
+    save_file(tuned, whole / "prior_prior" / FULL)
+    expected = sampled(UnCLIP.from_pretrained(whole, device="cpu"))
+    torch.testing.assert_close(sampled(changed), expected, atol=1e-4, rtol=0)
+    assert sampled(changed.to("cpu", torch.float32)).equal(sampled(changed))
+    # Of a decoder it takes the place in the prior that lies beside.
+    pair = UnCLIP.from_pretrained(tiny_pair[1], prior=lone, device="cpu")
+    assert not sampled(pair).equal(sampled(UnCLIP.from_pretrained(tiny_pair[1], device="cpu")))
+
+
+def test_a_lone_prior_that_does_not_fit_is_refused(tiny_model, tiny_pair, tmp_path, weights):
+    cut = {key: value for key, value in weights.items() if "norm_out" not in key}
+    save_file(cut, tmp_path / "cut.safetensors")
+    with pytest.raises(ModelError, match=r"cut\.safetensors lack 2 tensors .*norm_out"):
+        UnCLIP.from_pretrained(tiny_model, prior=tmp_path / "cut.safetensors", device="cpu")
+    with pytest.raises(ModelError, match="holds a UNet2DConditionModel, wanted a PriorTransformer"):
+        UnCLIP.from_pretrained(tiny_model, prior=tiny_model / "unet", device="cpu")
+    alone = shutil.copytree(tiny_pair[1], tmp_path / "alone")
+    with pytest.raises(ModelError, match="alone has no prior whose place"):
+        UnCLIP.from_pretrained(alone, prior=tmp_path / "cut.safetensors", device="cpu")

@@ -13,6 +13,7 @@ from ..stages import StageDefaults
 from .component import Component, Options
 
 DEFAULT_SETTINGS = "_default_settings"
+INDEX = "model_index.json"
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,15 @@ class ModelFolder:
         index: its ``model_index.json``.
         options: how its networks are loaded.
         prior: where the text encoder, the image encoder and the prior lie, if in another folder.
+        lone_prior: one network in place of its own prior, such as a fine-tune: a folder with
+            ``config.json`` and weights, or a file of weights.
     """
 
     path: Path
     index: Mapping[str, Any] = field(compare=False)
     options: Options
     prior: ModelFolder | None = field(default=None, kw_only=True)
+    lone_prior: Path | None = field(default=None, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -68,7 +72,23 @@ class ModelFolder:
 
     def component(self, role: str, class_name: str, **expected: Any) -> Component:
         """A network; ``expected`` is what its configuration must say."""
+        lone = self.lone_prior
+        if lone is None or class_name != "PriorTransformer":
+            return self._component(role, class_name, **expected)
+        if lone.is_dir():
+            network = Component(lone, class_name, self.options, **expected)
+        else:
+            network = Component(self.path / role, class_name, self.options, lone, **expected)
+        network.check()  # a person named it: what is wrong with it is said at once
+        return network
+
+    def _component(self, role: str, class_name: str, **expected: Any) -> Component:
         return Component(self.path / role, class_name, self.options, **expected)
+
+
+def is_lone_network(path: Path) -> bool:
+    """Whether a path is one network, and no model: a file, or a folder with its weights."""
+    return path.is_file() or ((path / "config.json").is_file() and not (path / INDEX).is_file())
 
 
 def _are_settings(own: Mapping[str, Any]) -> bool:

@@ -25,8 +25,8 @@ from ..errors import ModelError
 from ..progress import Progress
 from ..stages import StageModels
 from .component import Component, Options
-from .folder import ModelFolder
-from .joining import INDEX, open_stages
+from .folder import INDEX, ModelFolder
+from .joining import open_stages
 from .loading import DEFAULT_OPTIONS
 from .memory import resolve_device, resolve_dtype
 from .weights import best_set, read_json
@@ -164,8 +164,7 @@ class HubFolder(ModelFolder):
     fetch: Callable[[str, Options], None] = field(compare=False)
     card_prior: str | None = None
 
-    def component(self, role: str, class_name: str, **expected: Any) -> Component:
-        """See :meth:`ModelFolder.component`."""
+    def _component(self, role: str, class_name: str, **expected: Any) -> Component:
         return HubComponent(self, role, class_name, **expected)
 
 

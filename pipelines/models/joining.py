@@ -9,10 +9,8 @@ from pathlib import Path
 from ..errors import ModelError
 from ..families import draws_embeddings_of, family_of, lacks_prior
 from ..stages import MissingStage, StageModels
-from .folder import ModelFolder
+from .folder import INDEX, ModelFolder
 from .weights import read_json
-
-INDEX = "model_index.json"
 
 
 def open_stages(model: ModelFolder) -> StageModels:

@@ -12,8 +12,8 @@ from ..families import is_supported
 from ..stages import StageModels
 from .checkpoints import checkpoints
 from .component import Options
-from .folder import ModelFolder
-from .joining import INDEX, joined, prior_beside
+from .folder import INDEX, ModelFolder
+from .joining import joined, prior_beside
 from .single_file import open_checkpoint
 from .weights import read_json
 
