@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import bounds
 from .errors import UnclipError
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ def read_frames(path: str | Path) -> list[Image.Image]:
         with Image.open(path) as opened:
             # The second picture of an MPO file is a depth map or a thumbnail.
             single = opened.format == "MPO"
+            count = 1 if single else getattr(opened, "n_frames", 1)
+            pixels = count * opened.width * opened.height
+            bounds.check(bounds.PIXELS, pixels, str(path), "pixels in all frames")
             frames: list[Image.Image] = []
             for frame in ImageSequence.Iterator(opened):
                 turned = upright(frame)
@@ -30,6 +34,8 @@ def read_frames(path: str | Path) -> list[Image.Image]:
                     frames.append(turned)
                 if single:
                     break
+    except UnclipError:
+        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnclipError(
             f"{path} cannot be read as a picture ({error}); use a PNG, JPEG or WebP file."

@@ -9,11 +9,11 @@ import random
 
 import pytest
 from toy_nodes import v1
-from unclip_graph.headless.formats import subgraphs
 from unclip_graph.headless.formats.assign import assign
 from unclip_graph.headless.formats.document import WorkflowError, document
 from unclip_graph.headless.formats.editor import to_prompt
 from unclip_graph.headless.nodeclass import Declarations
+from unclip_graph.pipelines.errors import UnclipError
 
 
 @v1({"seed": ("INT", {"default": 0}), "text": ("STRING", {"dynamicPrompts": True})}, returns=("A",))
@@ -234,7 +234,7 @@ def test_a_subgraph_that_holds_itself_is_refused():
 
 
 def test_subgraphs_that_unfold_into_too_many_nodes_are_refused(monkeypatch):
-    monkeypatch.setattr(subgraphs, "MAX_NODES", 1000)
+    monkeypatch.setenv("UNCLIP_MAX_NODES", "1000")
     doubling = [
         {
             "id": f"level {i}",
@@ -242,7 +242,7 @@ def test_subgraphs_that_unfold_into_too_many_nodes_are_refused(monkeypatch):
         }
         for i in range(31)
     ]
-    with pytest.raises(WorkflowError, match="more than 1000 nodes"):
+    with pytest.raises(UnclipError, match=r"more than the bound of 1000; .* UNCLIP_MAX_NODES"):
         inputs(workflow(node(5, "level 0"), *doubling))
 
 

@@ -115,8 +115,7 @@ def _disconnect(graph: dict[str, Any], entry: dict[str, Any]) -> None:
     gone = entry["link"]
     entry["link"] = None
     links = graph.get("links") or []
-    number = {link["id"] if isinstance(link, dict) else link[0]: link for link in links}
-    graph["links"] = [link for key, link in number.items() if key != gone]
+    graph["links"] = [link for link in links if _number(link) != gone]
     outputs = [output for node in graph["nodes"] for output in node.get("outputs") or []]
     for output in outputs:
         if output.get("links"):
@@ -124,3 +123,10 @@ def _disconnect(graph: dict[str, Any], entry: dict[str, Any]) -> None:
     for port in graph.get("inputs") or []:  # of a subgraph
         if port.get("linkIds"):
             port["linkIds"] = [link for link in port["linkIds"] if link != gone]
+
+
+def _number(link: Any) -> Any:
+    """The id of a link, whichever of the two ways it is saved in."""
+    if isinstance(link, dict):
+        return link.get("id")
+    return link[0] if isinstance(link, list) and link else None

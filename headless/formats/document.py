@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ...pipelines import json_file
+from ...pipelines import bounds, json_file
 from ...pipelines.errors import UnclipError
 from . import picture
 
@@ -157,6 +157,7 @@ def _is_prompt(data: Any) -> bool:
 
 
 def _check_api(prompt: dict[str, Any], name: str) -> None:
+    bounds.check(bounds.NODES, len(prompt), name, "nodes")
     for node_id, node in prompt.items():
         if not isinstance(node.get("inputs", {}), dict):
             raise WorkflowError(f"{name}: the 'inputs' of node {node_id} are not an object.")
@@ -180,15 +181,29 @@ def _check_graph(graph: dict[str, Any], name: str) -> None:
         valid = isinstance(node, dict) and isinstance(node.get("type"), str)
         if not valid or not isinstance(node.get("id"), (int, str)):
             raise WorkflowError(f"{name}: entry {position} of 'nodes' has no id or no type.")
+        if not isinstance(node.get("mode"), (int, float, type(None))):
+            raise WorkflowError(f"{name}: the 'mode' of node {node['id']} is not a number.")
         for key in ("inputs", "outputs"):
-            if not isinstance(node.get(key) or [], list):
-                raise WorkflowError(f"{name}: the {key!r} of node {node['id']} are not a list.")
+            _check_ports(node, key, "links", f"{name}, node {node['id']}")
         if str(node["id"]) in seen:
             raise WorkflowError(f"{name}: two nodes have the id {node['id']}.")
         seen.add(str(node["id"]))
-    for key in ("links", "inputs", "outputs"):
-        if not isinstance(graph.get(key) or [], list):
-            raise WorkflowError(f"{name}: {key!r} is not a list.")
+    if not isinstance(graph.get("links") or [], list):
+        raise WorkflowError(f"{name}: 'links' is not a list.")
+    for key in ("inputs", "outputs"):
+        _check_ports(graph, key, "linkIds", name)
+
+
+def _check_ports(owner: Mapping[str, Any], key: str, links: str, name: str) -> None:
+    """Inputs or outputs are objects, and where they list links it is a list."""
+    ports = owner.get(key) or []
+    if not isinstance(ports, list) or not all(isinstance(port, dict) for port in ports):
+        raise WorkflowError(f"{name}: {key!r} is not a list of objects.")
+    for port in ports:
+        if not isinstance(port.get("name"), (str, type(None))):
+            raise WorkflowError(f"{name}: the name of one of its {key} is not a text.")
+        if not isinstance(port.get(links) or [], list):
+            raise WorkflowError(f"{name}: {links!r} of one of its {key} is not a list.")
 
 
 def _finite(document: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...pipelines import bounds
 from ..nodeclass import Declarations
 from .document import WorkflowError, definitions_in
 from .widgets import widgets
@@ -19,7 +20,6 @@ from .widgets import widgets
 INPUTS_NODE = -10
 """The id under which links inside of a definition name its inputs as their origin."""
 MAX_LEVELS = 64
-MAX_NODES = 100_000
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def unfold(nodes: Sequence[dict[str, Any]], known: Mapping[str, Subgraph]) -> di
     """All nodes, those inside of instances behind these.
 
     Raises:
-        WorkflowError: there are too many.
+        UnclipError: there are too many.
     """
     placed: dict[str, Placed] = {}
     waiting: list[tuple[str | None, Sequence[dict[str, Any]]]] = [(None, nodes)]
@@ -112,11 +112,7 @@ def unfold(nodes: Sequence[dict[str, Any]], known: Mapping[str, Subgraph]) -> di
             placed[node_id] = Placed(node, holder, subgraph)
             if subgraph is not None:
                 waiting.append((node_id, subgraph.nodes))
-        if len(placed) > MAX_NODES:
-            raise WorkflowError(
-                f"the workflow's subgraphs unfold into more than {MAX_NODES} nodes; "
-                "that is no workflow."
-            )
+        bounds.check(bounds.NODES, len(placed), "the workflow", "nodes in its subgraphs")
     return placed
 
 
