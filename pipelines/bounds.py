@@ -30,6 +30,6 @@ def check(variable: str, amount: int, owner: str, noun: str) -> None:
         raise UnclipError(f"{variable} is {text!r}; use a whole number.") from None
     if amount > most:
         raise UnclipError(
-            f"{owner} has {amount} {noun}, more than the bound of {most}; if you trust the file and "
-            f"have the memory, set the environment variable {variable} to a larger number."
+            f"{owner} has {amount} {noun}, more than the bound of {most}; if you trust the file "
+            f"and have the memory, set the environment variable {variable} to a larger number."
         )
