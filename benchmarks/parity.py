@@ -34,8 +34,8 @@ PAGE = """# Parity with diffusers
 pipeline on small models of the published classes and folder layouts with random weights, float32 on
 a CPU, with the same generators. The tests assert the same bounds. Rows that say *UnCLIP* go through
 the object that people use, from prompts and pictures to pictures: once with default settings (but
-for the small size, and the strength where a picture is to start from), and with few steps for several
-prompts, several pictures of each, one generator for all and a list of them.
+for the small size, and the strength where a picture is to start from), and with few steps for
+several prompts, several pictures of each, one generator for all and a list of them.
 
 Karlo's enlarged pictures differ because the small ones travel as 0..1 instead of -1..1, which
 rounds their last bit; networks with random weights amplify that. Prior refine standardises the
@@ -43,8 +43,9 @@ embedding before it is noised, which the reference leaves out; it is given stand
 
 Kernels round differently at another batch size, so a difference of 0 needs equal batches: a prompt
 with several pictures is encoded once for all of them, as most references do; Kandinsky 2.1's
-decoder encodes it once for each, which is the row beside Karlo's that is not 0. Batches here have one to four
-rows and were run on {processor}; on another processor a batch of 16 has differed by 1.5e-5.
+decoder encodes it once for each, which is the row beside Karlo's that is not 0. Batches here have
+one to four rows and were run on {processor}; on another processor a batch of 16 has
+differed by 1.5e-5.
 
 | family | mode | diffusers' pipeline | largest difference | bound |
 |---|---|---|---|---|
