@@ -2,7 +2,6 @@
 
 import base64
 import re
-import signal
 import subprocess
 import sys
 
@@ -33,7 +32,7 @@ def served(tmp_path):
     try:
         line = process.stderr.readline()
         yield re.search(r"http://\S+", line).group(0)
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         assert process.wait(60) == 0
     finally:
         process.kill()

@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import os
 import secrets
+import signal
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +93,20 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
         if not arguments.no_browser:
             webbrowser.open(page)
         try:
-            await asyncio.Event().wait()
+            await _stopped()
         finally:
             await serving.cleanup()
 
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(run())
-    except KeyboardInterrupt:
-        console.say("stopped")
+    console.say("stopped")
     return 0
+
+
+async def _stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM, which end the server in good order."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # on Windows Ctrl-C raises KeyboardInterrupt instead
+            loop.add_signal_handler(one, stop.set)
+    await stop.wait()
