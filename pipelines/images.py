@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .errors import UnclipError
 from .image_files import read_frames, upright
+from .masks import masks_of
 
 # A path, a PIL picture, or an array or tensor: [H, W, C] or [B, H, W, C], floats in 0..1 or
 # uint8 in 0..255.
@@ -50,15 +51,16 @@ def read_batch(pictures: Pictures, name: str = "pictures") -> Tensor:
 
 
 def read_masks(masks: Pictures) -> Tensor:
-    """Masks [B, H, W] in 0..1 of any kind of pictures (by their brightness), or [H, W] arrays.
+    """Masks [B, H, W] in 0..1 of any kind of pictures (by their brightness), or of arrays
+    [H, W], [B, H, W] or [B, 1, H, W].
 
     Raises:
         UnclipError: see :func:`read_batch`.
     """
-    if isinstance(masks, (np.ndarray, Tensor)) and masks.ndim in (2, 3):
-        values = _in_range(_tensor(masks), "A mask")
-        # [B, H, W], as ComfyUI has masks.
-        return values if values.ndim == 3 else values[None]
+    if isinstance(masks, (np.ndarray, Tensor)):
+        values = _tensor(masks)
+        if values.ndim < 4 or values.shape[1] == 1 != values.shape[3]:
+            return masks_of(_in_range(values, "A mask"), "Masks")
     weights = torch.tensor([299, 587, 114]) / 1000
     return _stack([(one * weights).sum(-1) for one in read_pictures(masks)], "masks")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from .defaults import DECODER_STRENGTH
 from .embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
 from .errors import ModelError, UnclipError
+from .masks import masks_of, scaled_masks
 
 if TYPE_CHECKING:
     import torch
@@ -115,8 +116,8 @@ class DecodeSettings:
             https://arxiv.org/abs/2108.01073).
         strength: how much of the way from ``init_image`` to draw anew, 0..1; a decoder that
             starts from a picture draws the last ``int(steps * strength)`` steps.
-        mask: [B, H, W] in 0..1, as large as ``init_image``; what is over 0.5 is drawn anew and
-            the rest kept.
+        mask: [H, W], [B, H, W] or [B, 1, H, W] in 0..1, scaled to the size of ``init_image``;
+            what is 0.5 or more is drawn anew and the rest kept.
         hint: depth maps [B, H, W, C] in 0..1, for decoders trained with them.
         noise: the starting noise x_T [B, C, h, w] instead of the seed's.
         noise_level: noise on the embedding itself, for decoders trained with it.
@@ -150,17 +151,13 @@ class DecodeSettings:
             return
         if self.init_image is None:
             raise UnclipError("Decode: a mask needs an init_image, whose other parts are kept.")
-        mask, picture = tuple(self.mask.shape[-2:]), tuple(self.init_image.shape[1:3])
-        if mask != picture and not self.mask.any():
+        masks, (height, width) = masks_of(self.mask, "Decode"), self.init_image.shape[1:3]
+        if tuple(masks.shape[1:]) != (height, width) and not masks.any():
             raise UnclipError(
                 "Decode: the mask is empty, which is what a picture without transparency comes "
                 "with. Paint a mask on it (in ComfyUI: right click, Open in MaskEditor)."
             )
-        if mask != picture:
-            raise UnclipError(
-                f"Decode: the mask is {mask[1]}x{mask[0]}, the init_image "
-                f"{picture[1]}x{picture[0]}. Scale one to the other's size."
-            )
+        object.__setattr__(self, "mask", scaled_masks(masks, height, width))
 
 
 class Decoder(Protocol):

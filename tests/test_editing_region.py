@@ -89,13 +89,28 @@ def test_soft_edges_fade_evenly_and_stay_hard_at_the_frame():
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
-        (torch.ones(1, 48, 48), "the mask is 48x48, the picture 96x48"),
+        (torch.ones(1, 48, 96, 3), r"a mask must be .* found \[1, 48, 96, 3\]"),
+        (torch.ones(96), r"a mask must be .* found \[96\]"),
+        (torch.ones(0, 48, 96), r"a mask must be .* found \[0, 48, 96\]"),
         (torch.ones(3, 48, 96), "3 masks and 2 pictures do not pair"),
     ],
 )
 def test_masks_that_do_not_fit_are_refused(model, scene, masks, message):
     with pytest.raises(UnclipError, match=message):
         redraw(model.stages.decoder, scene[0].repeat(2, 1, 1, 1), masks, scene[1], **FAST)
+
+
+@pytest.mark.parametrize(
+    "shaped", [lambda mask: mask[0], lambda mask: mask[:, None], lambda mask: mask[:, ::2, ::2]]
+)
+def test_masks_are_read_and_scaled_as_the_core_does(model, scene, shaped):
+    mask = torch.zeros(1, 48, 96)
+    mask[:, :, 48:] = 1
+    expected = redraw(model.stages.decoder, scene[0], mask, scene[1], **FAST)
+    found = redraw(model.stages.decoder, scene[0], shaped(mask), scene[1], **FAST)
+    # Only the columns that scaling blurs may differ.
+    assert found[:, :, :46].equal(expected[:, :, :46])
+    assert found[:, :, 50:].equal(expected[:, :, 50:])
 
 
 def test_each_of_several_masks_gets_as_many_pictures_as_counted(model, scene):

@@ -96,8 +96,8 @@ def test_the_starting_noise_can_be_given(plain):
     [
         ({"mask": torch.ones(1, 16, 16)}, "a mask needs an init_image"),
         (
-            {"mask": torch.ones(1, 8, 16), "init_image": pictures(1)},
-            "the mask is 16x8, the init_image 16x16",
+            {"mask": torch.ones(1, 2, 16, 16), "init_image": pictures(1)},
+            r"a mask must be \[height, width\].* found \[1, 2, 16, 16\]",
         ),
         (
             {"mask": torch.zeros(1, 64, 64), "init_image": pictures(1)},
@@ -121,6 +121,24 @@ def test_the_starting_noise_can_be_given(plain):
 def test_what_does_not_fit_is_refused(plain, settings, message):
     with pytest.raises(UnclipError, match=message):
         plain.decoder.decode(*embeds(plain.decoder.space, 2), steps=2, **settings)
+
+
+def test_masks_are_read_and_scaled_as_the_core_does(plain):
+    image, null = embeds(plain.decoder.space, 1)
+    mask = torch.zeros(1, 16, 16)
+    mask[:, :, 8:] = 1
+
+    def drawn(mask):
+        return plain.decoder.decode(
+            image, null, init_image=pictures(1), mask=mask, steps=2, strength=1.0
+        )
+
+    expected = drawn(mask)
+    assert drawn(mask[0]).equal(expected)
+    assert drawn(mask[:, None]).equal(expected)
+    assert drawn(mask[:, ::4, ::4]).equal(expected)
+    assert drawn(mask > 0).equal(expected)
+    assert not drawn(1 - mask).equal(expected)
 
 
 def test_a_depth_decoder_wants_a_depth_map(folders):

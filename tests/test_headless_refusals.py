@@ -14,9 +14,7 @@ from unclip_graph.headless.command.cli import main
 
 DECODER, PRIOR = "kandinsky-2-2-decoder", "kandinsky-2-2-prior"
 UNET = f"{DECODER}/unet/diffusion_pytorch_model.safetensors"
-TEXT, DEPTH, INPAINT, LORAS = (
-    f"kandinsky22_{mode}" for mode in ("text_to_image", "depth", "inpaint", "lora")
-)
+TEXT, DEPTH, LORAS = (f"kandinsky22_{mode}" for mode in ("text_to_image", "depth", "lora"))
 
 
 @pytest.fixture(scope="module")
@@ -102,18 +100,6 @@ def a_hint(flow):
     loader["inputs"]["model"] = DECODER
 
 
-def another_mask(flow):
-    """A mask that belongs to a larger picture."""
-    flow["9"] = {
-        "class_type": "LoadImageMask",
-        "inputs": {"image": "unclip_mask_center.png", "channel": "red"},
-        "_meta": {"title": "Mask"},
-    }
-    decode = next(node for node in flow.values() if node["class_type"] == "UnCLIPDecode")
-    decode["inputs"]["mask"] = ["9", 0]
-    a_hint(flow)
-
-
 CASES = [
     (TEXT, another_family, "Model", "its addition_embed_type is None", "Copy the whole model"),
     (TEXT, another_class, "Model", "holds a PriorTransformer", "Copy the whole model"),
@@ -127,7 +113,6 @@ CASES = [
     (LORAS, another_models_lora, "LoRA", "add_k_proj has [64, 32]", "trained on another model"),
     (LORAS, torn_lora, "LoRA", "do not fit each other: [1, 32] and", "Download"),
     (DEPTH, a_hint, "Decode", "takes no hint", "kandinsky-2-2-controlnet-depth"),
-    (INPAINT, another_mask, "Decode", "the mask is 256x256, the init_image 32x32", "Scale one"),
 ]
 
 
@@ -141,7 +126,7 @@ def test_bad_input_is_refused(
     monkeypatch.chdir(tmp_path)
     write_picture(tmp_path / "input")
     flow = example(name)
-    if spoil in (a_hint, another_mask):
+    if spoil is a_hint:
         spoil(flow)
     else:
         spoil(models, published)

@@ -81,7 +81,7 @@ def decode(
     mask: Annotated[
         Mask | None,
         PAIRED,
-        "Draw only what is white here and keep the rest of init_image; both of one size.",
+        "Draw only what is white here and keep the rest of init_image; scaled to its size.",
     ] = None,
     hint: DepthMap = None,
     text_embed: SeenText = None,

@@ -22,7 +22,7 @@ def region_edit(
     image: Annotated[
         Image, As("pictures"), PAIRED, "The picture, of any size; it is drawn at the decoder's."
     ],
-    mask: Annotated[Mask, As("masks"), PAIRED, "White where to draw; of the picture's size."],
+    mask: Annotated[Mask, As("masks"), PAIRED, "White where to draw; scaled to the picture."],
     image_embed: Annotated[
         ImageEmbed, As("image"), "What the whole picture should show after the edit."
     ],

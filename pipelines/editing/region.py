@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ..embeddings import ImageEmbedding
 from ..errors import UnclipError, warn
+from ..masks import masks_of, scaled_masks
 from ..pairing import for_each_picture, paired
 from ..stages import Decoder
 
@@ -50,22 +51,18 @@ def redraw(
     The decoder draws the whole picture at its own size, with the inside of the mask new;
     the result is scaled back to the picture's and laid over it with soft edges, so that
     outside of them every pixel is the picture's own. ``pictures`` [B, H, W, C] and
-    ``masks`` [B, H, W], both in 0..1, pair with the B embeddings one to one, or one is for
-    all. At ``strength`` 1 the inside is drawn from nothing. ``settings`` are the fields of
-    :class:`..stages.DecodeSettings`.
+    ``masks`` [H, W], [B, H, W] or [B, 1, H, W], scaled to the pictures' size, both in 0..1,
+    pair with the B embeddings one to one, or one is for all. At ``strength`` 1 the inside is
+    drawn from nothing. ``settings`` are the fields of :class:`..stages.DecodeSettings`.
 
     A mask that is black everywhere changes nothing, with an UnclipWarning; one that is
     white everywhere draws a new picture.
 
     Raises:
-        UnclipError: mask and picture differ in size, or batches do not pair.
+        UnclipError: no mask by its shape, or batches do not pair.
     """
-    size = tuple(pictures.shape[1:3])
-    if tuple(masks.shape[1:]) != size:
-        raise UnclipError(
-            f"Region edit: the mask is {masks.shape[2]}x{masks.shape[1]}, the picture "
-            f"{size[1]}x{size[0]}. Scale one to the other's size."
-        )
+    size = int(pictures.shape[1]), int(pictures.shape[2])
+    masks = scaled_masks(masks_of(masks, "Region edit"), *size)
     embeddings = paired("Region edit", {"embeddings": image, "pictures": pictures, "masks": masks})
     before = for_each_picture(pictures[..., :3], embeddings, 1)
     region = for_each_picture(masks, embeddings, 1)

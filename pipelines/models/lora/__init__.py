@@ -115,7 +115,7 @@ def _misfit(change: LayerChange, weight: tuple[int, ...], has_bias: bool) -> tup
         # A linear layer and a convolution by a kernel of one pixel are written as either.
         mine, theirs = (s if len(s) == 4 else (*s, 1, 1) for s in (change.shape, weight))
         if tuple(mine) != tuple(theirs):
-            return f"a layer of {list(change.shape)} (out, in, ...)", f"has {list(weight)}"
+            return f"a layer of {list(change.shape)} (out, in)", f"has {list(weight)}"
     if change.bias is not None and (not has_bias or len(change.bias) != weight[0]):
         return f"a bias of {len(change.bias)}", f"has {weight[0] if has_bias else 'none'}"
     return None
