@@ -6,8 +6,8 @@ import threading
 import pytest
 import torch
 from unclip_graph.pipelines import json_file
-from unclip_graph.pipelines.errors import ModelError
-from unclip_graph.pipelines.files import write_atomically
+from unclip_graph.pipelines.errors import ModelError, UnclipError
+from unclip_graph.pipelines.files import inside, write_atomically
 from unclip_graph.pipelines.models.component import Options
 from unclip_graph.pipelines.models.loading import find_models, load_model
 
@@ -128,3 +128,23 @@ def test_a_scheduler_of_a_billion_steps_is_refused(tiny_copy):
     embeds = stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     with pytest.raises(ModelError, match="num_train_timesteps 1000000000; no model"):
         stages.decoder.decode(*embeds, steps=1)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/x", "", ".", "..", "a\0b", "link/x"])
+def test_names_that_lead_outside(name, tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "x").write_text("")
+    (tmp_path / "root" / "link").symlink_to(tmp_path)
+    with pytest.raises(UnclipError):
+        inside(tmp_path / "root", name)
+    if name == "link/x":  # models are often links to a larger disk
+        found = inside(tmp_path / "root", name, links_may_leave=True)
+        assert found.samefile(tmp_path / "x")
+    else:
+        with pytest.raises(UnclipError):
+            inside(tmp_path / "root", name, links_may_leave=True)
+
+
+def test_names_that_stay_inside(tmp_path):
+    for name in ("a", "a/b/c.png", "a/../b", "./a"):
+        assert inside(tmp_path, name) == (tmp_path / name).resolve()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ModelError
+from ..errors import ModelError, UnclipError
 from ..families import is_supported
+from ..files import inside
 from ..stages import StageModels
 from .checkpoints import checkpoints
 from .component import Options
@@ -64,11 +66,9 @@ def resolve(name: str, roots: Iterable[Path]) -> Path:
         ModelError: no root has it, or the name leads outside.
     """
     searched = list(roots)
-    for root in searched:
-        found = (root / name).resolve()
-        inside = not Path(name).is_absolute() and ".." not in Path(name).parts
-        if inside and ((found / INDEX).is_file() or _is_single_file(found)):
-            return found
+    for path in _places(name, searched):
+        if (path / INDEX).is_file() or _is_single_file(path):
+            return path.resolve()
     places = ", ".join(map(str, searched))
     if name.endswith(PICKLES):
         raise ModelError(
@@ -79,6 +79,13 @@ def resolve(name: str, roots: Iterable[Path]) -> Path:
         f"{INDEX}, or a single-file checkpoint ({SINGLE_FILE}), "
         f"or choose one of: {', '.join(find_models(searched)) or 'none found'}."
     )
+
+
+def _places(name: str, roots: Iterable[Path]) -> Iterator[Path]:
+    """Where a name may lie; links lead where they lead, as those to a larger disk do."""
+    for root in roots:
+        with suppress(UnclipError):
+            yield inside(root, name, links_may_leave=True)
 
 
 def _is_single_file(path: Path) -> bool:
@@ -101,10 +108,9 @@ def resolve_weights(name: str, roots: Iterable[Path]) -> Path:
         ModelError: no root has it, or the name leads outside.
     """
     searched = list(roots)
-    inside = not Path(name).is_absolute() and ".." not in Path(name).parts
-    for root in searched:
-        if inside and Path(name).suffix == ".safetensors" and (root / name).is_file():
-            return root / name
+    for path in _places(name, searched):
+        if _is_single_file(path):
+            return path
     raise ModelError(
         f"No file {name!r} under {', '.join(map(str, searched))}; put the .safetensors there."
     )
