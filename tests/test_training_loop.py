@@ -259,7 +259,9 @@ def test_towers_that_go_on_are_held_where_single_objects_were(encoder, tmp_path)
     stage = stages.ClipStage(loop.Setting(encoder, tmp_path, torch.device("cpu")))
     batch = stage.next_batch(0.0)
     assert "drift" not in stage.loss(batch)[1]
+    stage = stages.ClipStage(loop.Setting(encoder, tmp_path, torch.device("cpu")))
     stage.keep_space()
+    batch = stage.next_batch(0.0)
     still, figures = stage.loss(batch)
     assert figures["drift"].item() == pytest.approx(0, abs=1e-6)
     with torch.no_grad():

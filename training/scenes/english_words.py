@@ -130,7 +130,7 @@ GROUND_APART = (
     "the background is {g}",
     "background is {g}",
     "background {g}",
-    "background: {g}",
+    "background {g}",
     "{g} backdrop",
 )
 FRAMES = (

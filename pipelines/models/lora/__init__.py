@@ -8,14 +8,13 @@ the same time.
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ModelError, UnclipWarning
+from ...errors import ModelError, warn
 from ..component import Component
 from .change import LayerChange
 from .file import read
@@ -59,11 +58,9 @@ def apply(stages: Sequence[Any], path: Path, strength: float = 1.0) -> list[Any]
     if len(left) == len(every):
         raise _no_layer(path.name, next(iter(every)), stages)
     if left:
-        warnings.warn(
+        warn(
             f"{path.name}: {len(left)} of {len(every)} changes name no layer here and are left "
             f"out ({', '.join(list(left)[:3])}).",
-            UnclipWarning,
-            stacklevel=2,
         )
     return adapted
 

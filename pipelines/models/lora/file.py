@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import ModelError, UnclipWarning
+from ...errors import ModelError, warn
 from ..weights import tensor_shapes
 from .change import LayerChange
 from .names import is_text_encoders
@@ -122,7 +121,7 @@ def _warn(
             "named adapter_model.safetensors; a folder for the two, with that name, settles it"
         )
     for text in said:
-        warnings.warn(f"{path.name} {text}.", UnclipWarning, stacklevel=4)
+        warn(f"{path.name} {text}.", stacklevel=4)
 
 
 def _change(path: Path, layer: str, parts: Parts, settings: list[Settings]) -> LayerChange:
