@@ -16,7 +16,7 @@ from unclip_graph.pipelines.editing.prompts import (
 from unclip_graph.pipelines.editing.rerank import rerank, sample_best
 from unclip_graph.pipelines.editing.text_diff import prior_means
 from unclip_graph.pipelines.embeddings import ImageEmbedding
-from unclip_graph.pipelines.errors import Cancelled, UnclipError
+from unclip_graph.pipelines.errors import Cancelled, UnclipError, UnclipWarning
 
 FAST = {"steps": 3}
 
@@ -256,6 +256,15 @@ def test_describe_finds_the_phrases_that_a_picture_is_the_sum_of(model):
     assert best[1].together >= best[0].together == best[0].score
     with pytest.raises(UnclipError, match="two or more phrases"):
         describe(embed, model.stages.text_encoder, ["red"])
+
+
+def test_phrases_that_are_cut_are_said_once(model):
+    embed = model.encode_image(torch.rand(1, 32, 32, 3))
+    long = [" ".join(["red"] * 100 + [str(number)]) for number in range(201)]
+    with pytest.warns(UnclipWarning) as told:
+        describe(embed, model.stages.text_encoder, ["red", "blue", *long], 2)
+    assert len(told) == 1
+    assert "Of 201 of 203 phrases" in str(told[0].message)
 
 
 @pytest.mark.parametrize("seen", range(5))

@@ -44,6 +44,7 @@ class TextConsole(Console):
         self._is_terminal = stream.isatty()
         self._line_open = False
         self._start = 0.0
+        self._node: str | None = None
 
     def progress(
         self,
@@ -55,8 +56,8 @@ class TextConsole(Console):
         preview: Preview | None = None,
     ) -> None:
         """Draw the bar."""
-        if step == 0:
-            self._start = time.perf_counter()
+        if step == 0 or node_id != self._node:
+            self._node, self._start = node_id, time.perf_counter()
         if self._quiet or not (self._is_terminal or (self._lasting_bars and step >= total)):
             return
         seconds = time.perf_counter() - self._start

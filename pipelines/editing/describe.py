@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..embeddings import ImageEmbedding
-from ..errors import UnclipError
+from ..errors import UnclipError, warn, warnings_to
 from ..progress import Progress
 from ..stages import TextEncoder
 from .sphere import unit
@@ -82,7 +82,8 @@ def describe(
     next phrase is the one that brings the sum of the chosen ones closest to the picture, so
     that "red" follows "a circle" and not "a round thing".
 
-    Phrases with words that a small model was not taught are left out.
+    Phrases with words that a small model was not taught are left out; if others are cut, one
+    warning says how many.
 
     Raises:
         UnclipError: fewer than two phrases, or none wanted.
@@ -95,10 +96,16 @@ def describe(
             "Describe ranks two or more phrases that the model understands and shows at least one."
         )
     encoded = []
-    for start in range(0, len(words), _BATCH):
-        encoded.append(text_encoder.encode(words[start : start + _BATCH]).pooled)
-        if progress:
-            progress(min(start + _BATCH, len(words)), len(words))
+    said: list[str] = []
+    if progress:
+        progress(0, len(words))
+    with warnings_to(said.append):
+        for start in range(0, len(words), _BATCH):
+            encoded.append(text_encoder.encode(words[start : start + _BATCH]).pooled)
+            if progress:
+                progress(min(start + _BATCH, len(words)), len(words))
+    if said:
+        warn(f"Of {len(said)} of {len(words)} phrases the model reads a part only: {said[0]}")
     text = unit(torch.cat(encoded).float(), "A phrase")
     return [
         [Phrase(words[i], round(score, 4), round(together, 4)) for i, score, together in row]
