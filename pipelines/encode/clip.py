@@ -15,6 +15,7 @@ from ..errors import ModelError, UnclipError, warn
 from ..models.component import Component
 from ..models.remembered import remembered
 from ..models.weights import read_json
+from .familiar import Familiar, seen
 from .pixels import clip_pixels
 from .prompts import PromptReader
 from .vocabulary import WORDS_FILE, Vocabulary
@@ -143,15 +144,46 @@ class ImageEncoderTower:
     def encode(self, images: Tensor | Sequence[Tensor]) -> ImageEmbedding:
         """Embed pictures [B, H, W, C] in 0..1, resized and cropped as CLIP wants.
 
-        Pictures of several sizes come as a list of [H, W, C].
+        Pictures of several sizes come as a list of [H, W, C]. A model that knows what its
+        training pictures are like gives an UnclipWarning where these are unlike all of them.
         """
+        output = self._look(self._pixels(images))
+        if self._familiar is not None:
+            self._warn_of_strangers(self._familiar, seen(output.last_hidden_state))
+        return ImageEmbedding(output.image_embeds.float().cpu(), self.space, "picture")
+
+    @torch.inference_mode()
+    def seen(self, images: Tensor) -> Tensor:
+        """What the tower sees of pictures [B, H, W, C], as :func:`.familiar.seen` puts it."""
+        return seen(self._look(self._pixels(images)).last_hidden_state)
+
+    def _pixels(self, images: Tensor | Sequence[Tensor]) -> Tensor:
         path = self._processor / "preprocessor_config.json"
         config = read_json(path)
         try:
             pixels = clip_pixels(images, config)
         except KeyError as missing:
             raise ModelError(f"{path} lacks {missing}. Copy the file again.") from missing
-        return ImageEmbedding(self._embed(pixels), self.space, "picture")
+        return pixels
+
+    @cached_property
+    def _familiar(self) -> Familiar | None:
+        return Familiar.of(self._processor)
+
+    def _warn_of_strangers(self, familiar: Familiar, seen: Tensor) -> None:
+        distance = familiar.distance(seen)
+        strange = int((distance > familiar.limit).sum())
+        if strange:
+            subject = (
+                "The picture is" if len(seen) == 1 else f"{strange} of {len(seen)} pictures are"
+            )
+            warn(
+                f"{subject} unlike all that this model was trained on (at a distance of "
+                f"{distance.max():.0f}, where those stay within {familiar.limit:.0f}). It sees "
+                "the nearest thing it knows, so expect a loose resemblance; its model card says "
+                "what it knows.",
+                stacklevel=4,
+            )
 
     @cached_property
     def null(self) -> NullEmbedding:
@@ -164,11 +196,10 @@ class ImageEncoderTower:
         with torch.inference_mode():
             vectors = remembered(
                 f"null image {self._tower.identity}",
-                lambda: self._embed(torch.zeros(1, 3, edge, edge)),
+                lambda: self._look(torch.zeros(1, 3, edge, edge)).image_embeds.float().cpu(),
             )
         return NullEmbedding(vectors, self.space)
 
-    def _embed(self, pixels: Tensor) -> Tensor:
+    def _look(self, pixels: Tensor) -> Any:
         model = self._tower.model
-        vectors: Tensor = model(pixels.to(self._tower.device, self._tower.dtype)).image_embeds
-        return vectors.float().cpu()
+        return model(pixels.to(self._tower.device, self._tower.dtype))
