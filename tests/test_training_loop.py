@@ -1,5 +1,6 @@
 """Tokenizer, training loop and export, on models trained for a moment."""
 
+import time
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from unclip_graph import UnCLIP
 from unclip_graph.pipelines.encode.vocabulary import Vocabulary
-from unclip_graph.training import loop, stages
+from unclip_graph.training import decoder, demo, loop, prior, stages, towers
 from unclip_graph.training.autoencoder import autoencoder, standardised
 from unclip_graph.training.curves import History
 from unclip_graph.training.data import (
@@ -21,8 +23,10 @@ from unclip_graph.training.data import (
     pixels,
     stream,
 )
+from unclip_graph.training.design import DESIGNS, Design
 from unclip_graph.training.export import export
-from unclip_graph.training.pool import ReplayPool
+from unclip_graph.training.pool import PATIENCE, ReplayPool
+from unclip_graph.training.renderers import Renderers
 from unclip_graph.training.scenes import (
     COLOUR_NAMES,
     POSITIONS,
@@ -31,6 +35,7 @@ from unclip_graph.training.scenes import (
     chinese,
     english,
 )
+from unclip_graph.training.scenes.concepts import CONCEPTS as EVERY_CONCEPT
 from unclip_graph.training.scenes.concepts import KINDS
 from unclip_graph.training.tokenizer import MAX_LENGTH, CaptionEncoder, build_tokenizer
 
@@ -41,6 +46,20 @@ def encoder(tmp_path_factory):
 
 
 CONCEPTS = loop.TRAINING.concepts
+TINY = Design(
+    width=32,
+    head=16,
+    text_layers=1,
+    vision_layers=1,
+    prior_layers=1,
+    patch=16,
+    latent_channels=4,
+    autoencoder=(32, 32, 32, 32),
+    unet=(16, 32, 32),
+    unet_head=16,
+    detail=8.0,
+    thumbnail=8,
+)
 FEWER = replace(loop.TRAINING, concepts=80)
 
 
@@ -66,12 +85,17 @@ def test_every_caption_in_known_words_is_read_as_it_is(tmp_path):
         assert encoder(read[i].text) == encoder(texts[i])
 
 
-def test_scenes_rendered_ahead_by_a_worker_are_like_any(encoder, tmp_path):
-    setting = loop.Setting(encoder, tmp_path, torch.device("cpu"), workers=1)
+def test_renderers_serve_the_newest_stream_with_scenes_like_any(encoder, tmp_path):
+    setting = loop.Setting(encoder, tmp_path, torch.device("cpu"), renderers=Renderers(2))
+    earlier = stream(setting, partial(pictures, n=2))
+    assert earlier.next().shape == (2, 3, 128, 128)
+    time.sleep(1)  # all that may wait does
     batches = stream(setting, partial(pictures, n=3))
-    first, second = next(batches), next(batches)
-    assert first.shape == second.shape == (3, 3, 128, 128)
-    assert not torch.equal(first, second)
+    drawn = [batches.next() for _ in range(4)]
+    assert all(batch.shape == (3, 3, 128, 128) for batch in drawn)
+    assert not any(torch.equal(drawn[0], other) for other in drawn[1:])
+    with pytest.raises(RuntimeError, match="another stream"):
+        earlier.next()
 
 
 def test_fast_encoding_equals_the_tokenizer(encoder):
@@ -127,7 +151,7 @@ def test_positions_are_labelled_with_what_stands_there(encoder):
 
 
 def test_standardised_latents_decode_to_the_same_picture(encoder):
-    model = autoencoder().eval()
+    model = autoencoder(DESIGNS["small"]).eval()
     picture = pixels(SceneSource(encoder, 0).scenes(8))
     folded = standardised(model, picture)
     with torch.no_grad():
@@ -143,7 +167,7 @@ def test_standardised_latents_decode_to_the_same_picture(encoder):
 def test_pool_encodes_one_batch_in_reuse():
     calls = []
 
-    def encode():
+    def encode(wait):
         calls.append(1)
         return {"values": torch.full((4, 2), float(len(calls))), "rows": torch.arange(4)}
 
@@ -157,10 +181,25 @@ def test_pool_encodes_one_batch_in_reuse():
 def test_pool_gives_whole_batches_where_rows_belong_together():
     made = iter(range(100))
     pool = ReplayPool(capacity=3, reuse=5, whole=True)
-    batches = [pool.next(lambda: {"n": torch.full((4,), next(made))})["n"] for _ in range(50)]
+    batches = [pool.next(lambda wait: {"n": torch.full((4,), next(made))})["n"] for _ in range(50)]
     assert next(made) == 10
     assert all((batch == batch[0]).all() for batch in batches)
     assert batches[-1][0] >= 7
+
+
+def test_pool_lasts_longer_while_no_batch_is_ready_and_then_waits():
+    asked = []
+
+    def encode(wait):
+        asked.append(wait)
+        return {"values": torch.zeros(4)} if wait else None
+
+    pool = ReplayPool(capacity=3, reuse=5)
+    for _ in range(41):
+        pool.next(encode)
+    assert asked[0]
+    assert asked.count(True) == 1 + 40 // (5 * PATIENCE)
+    assert asked.count(False) == 2 * 5 * (PATIENCE - 1)
 
 
 def test_learning_rate_warms_up_and_ends_at_zero():
@@ -178,7 +217,7 @@ def work(tmp_path_factory):
         for recipe in stages.RECIPES.values():
             patch.setattr(recipe.build, "batch", 4)
         for name in stages.RECIPES:
-            stages.run_stage(0, name, folder, 1e-4, stages.Machine(), FEWER)
+            stages.run_stage(0, name, folder, lambda name: 1e-4, stages.Machine(), FEWER)
     return folder
 
 
@@ -193,7 +232,8 @@ def test_a_run_leaves_checkpoint_curves_and_samples(work):
 
 def test_training_resumes_where_it_was(work):
     before = torch.load(loop.checkpoint_path(work, "prior"), weights_only=True)
-    stages.run_stage(0, "prior", work, (before["elapsed"] + 0.01) / 60, stages.Machine(), FEWER)
+    minutes = (before["elapsed"] + 0.01) / 60
+    stages.run_stage(0, "prior", work, lambda name: minutes, stages.Machine(), FEWER)
     after = torch.load(loop.checkpoint_path(work, "prior"), weights_only=True)
     assert after["steps"] == before["steps"] + loop.AVERAGE_EVERY
     assert after["elapsed"] > before["elapsed"]
@@ -206,7 +246,6 @@ def test_a_missing_stage_is_named(tmp_path):
 
 def test_export_loads_in_diffusers_and_in_the_engine(work, tmp_path):
     from diffusers import DiffusionPipeline
-    from unclip_graph import UnCLIP
 
     export(work, tmp_path, FEWER)
     sizes = [path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()]
@@ -232,6 +271,56 @@ def test_the_demo_model_has_the_size_it_must_have():
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     assert sum(sizes) <= 30 * 2**20
     assert max(sizes) <= 14 * 2**20
+
+
+def test_a_run_against_the_clock_ends_with_a_model_that_draws(tmp_path, monkeypatch):
+    """What runs on a lent GPU, in tiny sizes and with all its time gone at once."""
+    for recipe in stages.RECIPES.values():
+        monkeypatch.setattr(recipe.build, "batch", 4)
+    monkeypatch.setattr(decoder, "FIRST_CONCEPTS", 10)
+    monkeypatch.setitem(DESIGNS, "tiny", TINY)
+    folder = tmp_path / "model"
+    arguments = ["--work", str(tmp_path / "work"), "--export", str(folder), "--concepts", "20"]
+    arguments += ["--device", "cpu", "--size", "tiny", "--renderers", "1"]
+    assert demo.main([*arguments, "--minutes", "0.01", "--since", str(time.time())]) == 0
+    (ours,) = UnCLIP.from_pretrained(folder).generate_images("a red heart", steps=2)
+    assert ours.size == (128, 128)
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_networks_of_every_design_fit_each_other_and_what_may_travel(name, tmp_path):
+    design = DESIGNS[name]
+    encoder = CaptionEncoder(build_tokenizer(tmp_path, len(EVERY_CONCEPT)))
+    text, vision = towers.text_tower(encoder, design), towers.vision_tower(design)
+    movq, unet = autoencoder(design), decoder.decoder_unet(design)
+    transformer = prior.prior_transformer(design)
+    with torch.no_grad():
+        told = text(torch.tensor([encoder("a cat")]))
+        seen = vision(torch.zeros(1, 3, design.vision_size, design.vision_size)).image_embeds
+        assert told.text_embeds.shape == seen.shape == (1, design.width)
+        latents = movq.encode(torch.zeros(1, 3, 128, 128)).latents
+        assert latents.shape == (1, design.latent_channels, 16, 16)
+        assert decoder.predict(unet, latents, torch.tensor([1]), seen).shape == latents.shape
+        assert movq.decode(latents, force_not_quantize=True).sample.shape == (1, 3, 128, 128)
+        states = torch.zeros(1, MAX_LENGTH, design.width)
+        assert transformer(seen, 1, told.text_embeds, states)[0].shape == seen.shape
+    models = (text, vision, movq, unet, transformer)
+    assert 2 * sum(p.numel() for model in models for p in model.parameters()) < 29 * 2**20
+
+
+def test_a_failed_stage_leaves_a_model_to_go_on_from(tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(stages.ClipStage, "batch", 4)
+    recipes = stages.RECIPES | {"movq": stages.Recipe(fail, 0.1)}
+    monkeypatch.setattr(stages, "RECIPES", recipes)
+    monkeypatch.setattr(demo, "RECIPES", recipes)
+    folder = tmp_path / "model"
+    arguments = ["--work", str(tmp_path / "work"), "--export", str(folder), "--device", "cpu"]
+    assert demo.main([*arguments, "--minutes", "0.0001", "--threads", "1"]) == 1
+    assert (folder / "prior_text_encoder" / "model.safetensors").is_file()
+    assert not (folder / "model_index.json").exists()
 
 
 def test_training_goes_on_from_an_exported_model(work, tmp_path):

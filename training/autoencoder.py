@@ -21,24 +21,26 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .data import SceneSource, drawn, in_range, pictures, pixels, stream, unseen
+from .design import Design
 from .graph import Batch
 from .loop import Evaluation, Setting
 from .scenes import CANVAS, IMAGE_SIZE
 
-LATENT_CHANNELS = 8
 LATENT_NOISE = 0.1
 CROP = 64
+EDGE = 0.12  # of the range -1..1: a difference that outlines and faces have, soft ground not
+NEAR_EDGE = 4  # pixels
 
 
-def autoencoder() -> Any:
+def autoencoder(design: Design) -> Any:
     """The untrained model; spatial normalisation wants channels in multiples of 32."""
     return VQModel(
-        block_out_channels=(32, 32, 32, 64),
+        block_out_channels=design.autoencoder,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
-        latent_channels=LATENT_CHANNELS,
-        vq_embed_dim=LATENT_CHANNELS,
+        latent_channels=design.latent_channels,
+        vq_embed_dim=design.latent_channels,
         num_vq_embeddings=16,
         norm_num_groups=8,
         norm_type="spatial",
@@ -58,10 +60,22 @@ def edges(picture: Tensor) -> tuple[Tensor, Tensor]:
     return picture[..., 1:] - picture[..., :-1], picture[..., 1:, :] - picture[..., :-1, :]
 
 
-def reconstruction_loss(guess: Tensor, truth: Tensor) -> Tensor:
-    """Mean absolute error of pixels and, weighted double, of edges."""
+def detail_weights(truth: Tensor, detail: float) -> Tensor:
+    """How much each pixel counts [B, 1, h, w], 1 on average: more by ``detail`` near edges."""
+    across, down = edges(truth)
+    edge = F.pad(across.abs().amax(1, True), (0, 1)).maximum(
+        F.pad(down.abs().amax(1, True), (0, 0, 0, 1))
+    )
+    near = F.max_pool2d((edge > EDGE).float(), 2 * NEAR_EDGE + 1, 1, NEAR_EDGE)
+    weights = 1 + detail * near
+    return weights / weights.mean()
+
+
+def reconstruction_loss(guess: Tensor, truth: Tensor, detail: float = 0.0) -> Tensor:
+    """Error of pixels, those near edges counting more, and, weighted double, of edges."""
     edge = sum((F.l1_loss(a, b) for a, b in zip(edges(guess), edges(truth), strict=True)))
-    return F.l1_loss(guess, truth) + F.mse_loss(guess, truth) + 2 * edge
+    error = guess - truth
+    return ((error.abs() + error.square()) * detail_weights(truth, detail)).mean() + 2 * edge
 
 
 def standardised(model: Any, picture: Tensor) -> Any:
@@ -109,9 +123,11 @@ class AutoencoderStage:
     def __init__(self, setting: Setting):
         self.device = setting.device
         self.batch = self.batch * setting.scale
-        self.crops = stream(setting, partial(crops, n=self.batch))
-        self.pictures = stream(setting, partial(pictures, n=self.batch // 2))
-        self.model: Any = autoencoder().to(memory_format=torch.channels_last)
+        self.detail = setting.design.detail
+        self.setting = setting
+        self.batches = stream(setting, partial(crops, n=self.batch))
+        self.cropped = True
+        self.model: Any = autoencoder(setting.design).to(memory_format=torch.channels_last)
         self.model.quantize.requires_grad_(False)
         self.examples = pixels(unseen(setting, 32)).to(self.device)
 
@@ -122,8 +138,10 @@ class AutoencoderStage:
 
     def next_batch(self, progress: float) -> Batch:
         """Crops at first, then whole pictures [B, 3, h, w]."""
-        fresh = next(self.crops if progress < self.crop_until else self.pictures)
-        return {"picture": in_range(fresh, self.device)}
+        if self.cropped and progress >= self.crop_until:
+            self.batches = stream(self.setting, partial(pictures, n=self.batch // 2))
+            self.cropped = False
+        return {"picture": in_range(self.batches.next(), self.device)}
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Reconstruct one batch from slightly noisy latents."""
@@ -133,7 +151,7 @@ class AutoencoderStage:
         noisy = latents + LATENT_NOISE * spread * torch.randn_like(latents)
         guess = decoded(self.model, noisy)
         size = 1e-3 * latents.square().mean()
-        return reconstruction_loss(guess, truth) + size, {"psnr": psnr(guess, truth)}
+        return reconstruction_loss(guess, truth, self.detail) + size, {"psnr": psnr(guess, truth)}
 
     def evaluate(self, model: Any) -> Evaluation:
         """Peak signal-to-noise ratio; originals above their reconstructions."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from . import scenes
 from .loop import Setting
@@ -21,8 +20,6 @@ from .scenes.render import render
 from .scenes.shapes import SHAPES
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
-# The vision tower, like any CLIP, looks at smaller pictures than the decoder makes.
-VISION_SIZE = 64
 ATTRIBUTES: dict[str, int] = {
     "shape": len(KINDS),
     "colour": len(scenes.COLOUR_NAMES),
@@ -58,11 +55,16 @@ class SceneSource:
         mix: Mix = scenes.TRAINING,
         empty: float = 0.0,
     ):
+        self.seed = (seed,) if isinstance(seed, int) else tuple(seed)
         self.rng = np.random.default_rng(seed)
         self.words = random.Random(int(self.rng.integers(2**63)))
         self.encoder = encoder
         self.mix = mix
         self.empty = empty
+
+    def other(self, *number: int) -> SceneSource:
+        """A source of the same kind with scenes of its own."""
+        return SceneSource(self.encoder, (*self.seed, *number), self.mix, self.empty)
 
     def scenes(self, n: int) -> SceneBatch:
         """``n`` fresh scenes."""
@@ -143,34 +145,27 @@ class SceneSource:
 Made = TypeVar("Made")
 
 
-class _Endless(IterableDataset[Any]):
-    """Batches that ``make`` draws from a source of scenes; each worker has its own."""
+class Stream(Generic[Made]):
+    """An endless stream of batches that ``make`` draws from a source."""
 
-    def __init__(self, setting: Setting, make: Callable[[SceneSource], Any], empty: float):
-        self.setting, self.make, self.empty = setting, make, empty
+    def __init__(self, make: Callable[[SceneSource], Made], source: SceneSource):
+        self.make, self.source = make, source
 
-    def __iter__(self) -> Iterator[Any]:
-        worker = get_worker_info()
-        seed = (self.setting.seed, worker.id if worker else 0)
-        source = SceneSource(self.setting.encoder, seed, self.setting.mix, self.empty)
-        while True:
-            yield self.make(source)
+    def next(self) -> Made:
+        """The next batch."""
+        return self.make(self.source)
+
+    def poll(self) -> Made | None:
+        """The next batch; None where it is not ready."""
+        return self.next()
 
 
 def stream(
     setting: Setting, make: Callable[[SceneSource], Made], empty: float = 0.0
-) -> Iterator[Made]:
-    """An endless stream of batches, drawn ahead by ``setting.workers`` processes if any."""
-    ahead = 4 if setting.workers else None
-    return iter(
-        DataLoader(
-            _Endless(setting, make, empty),
-            batch_size=None,
-            num_workers=setting.workers,
-            prefetch_factor=ahead,
-            pin_memory=setting.device.type == "cuda",
-        )
-    )
+) -> Stream[Made]:
+    """Batches that ``make`` draws, ahead of time where there are renderers."""
+    source = SceneSource(setting.encoder, setting.seed, setting.mix, empty)
+    return setting.renderers.stream(make, source) if setting.renderers else Stream(make, source)
 
 
 def pad(ids: list[list[int]], end: int, length: int | None = None) -> TextBatch:

@@ -11,6 +11,7 @@ https://arxiv.org/abs/2305.08891).
 # mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,27 +21,32 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 from torch.nn import functional as F
 
-from .autoencoder import LATENT_CHANNELS, contact_sheet, decoded
+from .autoencoder import contact_sheet, decoded
 from .data import in_range, pictures, pixels, stream, unseen
-from .frozen import frozen_movq, frozen_vision, look, null_embedding
+from .design import Design
+from .frozen import frozen, frozen_movq, frozen_vision, look, null_embedding
 from .graph import Batch
-from .loop import Evaluation, Setting
+from .loop import Evaluation, Setting, averaged_weights
 from .pool import ReplayPool
 from .scenes.checker import check
 from .scenes.nearest import read_concept
 from .scenes.shapes import SHAPES
-from .towers import WIDTH
 
 LATENT_SIZE = 16
 NULL_SHARE = 0.1
+# The decoder learns the most common things first and the others once it draws those right, or
+# at half time. Few things in many views teach it faster what a thing is.
+FIRST_CONCEPTS = 100
+FIRM = 0.8
+WIDEN_UNTIL = 0.5
 
 
-def decoder_unet() -> Any:
-    """The untrained UNet over 16x16x8 latents."""
+def decoder_unet(design: Design) -> Any:
+    """The untrained UNet over latents 16x16."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIZE,
-        in_channels=LATENT_CHANNELS,
-        out_channels=2 * LATENT_CHANNELS,
+        in_channels=design.latent_channels,
+        out_channels=2 * design.latent_channels,
         down_block_types=(
             "ResnetDownsampleBlock2D",
             "SimpleCrossAttnDownBlock2D",
@@ -52,16 +58,21 @@ def decoder_unet() -> Any:
             "SimpleCrossAttnUpBlock2D",
             "ResnetUpsampleBlock2D",
         ),
-        block_out_channels=(64, 96, 160),
+        block_out_channels=design.unet,
         layers_per_block=1,
         norm_num_groups=8,
-        attention_head_dim=32,
-        cross_attention_dim=WIDTH,
-        encoder_hid_dim=WIDTH,
+        attention_head_dim=design.unet_head,
+        cross_attention_dim=design.width,
+        encoder_hid_dim=design.width,
         encoder_hid_dim_type="image_proj",
         addition_embed_type="image",
         resnet_time_scale_shift="scale_shift",
     )
+
+
+def frozen_unet(setting: Setting) -> Any:
+    """The trained UNet."""
+    return frozen(decoder_unet(setting.design), averaged_weights(setting.work, "decoder"), setting)
 
 
 def decoder_scheduler() -> Any:
@@ -76,9 +87,9 @@ def decoder_scheduler() -> Any:
 
 
 def predict(unet: Any, noisy: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
-    """The UNet's v for latents [B, 8, 16, 16] at timesteps [B] given embeddings [B, D]."""
+    """The UNet's v for latents [B, C, 16, 16] at timesteps [B] given embeddings [B, D]."""
     out = unet(noisy, t, None, added_cond_kwargs={"image_embeds": embeds}).sample
-    velocity: Tensor = out[:, :LATENT_CHANNELS]
+    velocity: Tensor = out[:, : noisy.shape[1]]
     return velocity
 
 
@@ -102,7 +113,7 @@ def sample_latents(
 
 
 class DecoderStage:
-    """Trains the UNet on cached latents and embeddings of rendered scenes."""
+    """Trains the UNet on cached latents and embeddings of rendered scenes, common things first."""
 
     name = "decoder"
     learning_rate = 8e-4
@@ -113,25 +124,46 @@ class DecoderStage:
     def __init__(self, setting: Setting):
         self.device = setting.device
         self.batch = self.batch * setting.scale
-        self.batches = stream(setting, partial(pictures, n=self.batch))
+        self.setting = setting
+        self.firm = False  # whether it draws what it learns first
+        self._learn(min(FIRST_CONCEPTS, setting.mix.concepts))
         # With channels last a CPU is half as fast again.
-        self.model: Any = decoder_unet().to(memory_format=torch.channels_last)
+        self.model: Any = decoder_unet(setting.design).to(memory_format=torch.channels_last)
         self.movq = frozen_movq(setting).to(memory_format=torch.channels_last)
         self.vision = frozen_vision(setting)
         self.null = null_embedding(self.vision)
         self.scheduler = decoder_scheduler()
         self.pool = ReplayPool(capacity=3000, reuse=12)
+
+    def learn_all(self) -> None:
+        """Learn rare things at once, too: a former model knows the common ones."""
+        self._learn(self.setting.mix.concepts)
+
+    def _learn(self, concepts: int) -> None:
+        """Draw scenes of that many concepts from now on, and judge by them."""
+        mix = replace(self.setting.mix, concepts=concepts)
+        setting = replace(self.setting, mix=mix)
+        self.concepts = concepts
+        self.batches = stream(setting, partial(pictures, n=self.batch))
         self.wanted = unseen(setting, 32)
         self.examples = pixels(self.wanted).to(self.device)
 
     @torch.no_grad()
-    def _encode(self) -> Batch:
-        picture = in_range(next(self.batches), self.device)
-        embeds = self.vision(look(picture)).image_embeds
-        return {"latents": self.movq.encode(picture).latents, "embeds": embeds}
+    def _encode(self, wait: bool) -> Batch | None:
+        fresh = self.batches.next() if wait else self.batches.poll()
+        if fresh is None:
+            return None
+        picture = in_range(fresh, self.device)
+        return {
+            "latents": self.movq.encode(picture).latents,
+            "embeds": look(self.vision, picture),
+        }
 
     def next_batch(self, progress: float) -> Batch:
-        """Latents [B, 8, 16, 16] and embeddings [B, D] of scenes."""
+        """Latents [B, C, 16, 16] and embeddings [B, D] of scenes."""
+        fewer = self.concepts < self.setting.mix.concepts
+        if fewer and (self.firm or progress >= WIDEN_UNTIL):
+            self.learn_all()
         return self.pool.next(self._encode)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -149,9 +181,9 @@ class DecoderStage:
 
     def evaluate(self, model: Any) -> Evaluation:
         """Adherence: what the pictures of true embeddings show; originals above them."""
-        embeds = self.vision(look(self.examples)).image_embeds
+        embeds = look(self.vision, self.examples)
         generator = torch.Generator().manual_seed(0)
-        shape = (len(embeds), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
+        shape = (len(embeds), self.setting.design.latent_channels, LATENT_SIZE, LATENT_SIZE)
         noise = torch.randn(shape, generator=generator).to(self.device)
         latents = sample_latents(model, embeds, self.null, noise, 15, 3.0)
         drawn = decoded(self.movq, latents)
@@ -165,5 +197,6 @@ class DecoderStage:
                 names = [o.shape for o in read_concept(picture).objects]
                 right["concepts right"].append(names == [scene.objects[0].shape])
         figures = {name: float(np.mean(hits)) for name, hits in right.items()}
+        self.firm = figures["concepts right"] >= FIRM
         sheet = contact_sheet(torch.cat([self.examples[:16], drawn[:16]]), 16)
         return Evaluation(figures, sheet)

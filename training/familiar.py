@@ -32,8 +32,8 @@ def add_familiar(folder: Path, mix: Mix, fitted: int = FITTED, held_out: int = H
     for _ in range(0, fitted + held_out, _BATCH):
         pictures = drawn(sample_scenes(_BATCH, rng, mix)).permute(0, 2, 3, 1) / 255
         seen.append(encoder.seen(pictures))
-    examples, others = torch.cat(seen).split([fitted, held_out])
-    Familiar.fitted(examples, others).save(folder / "prior_image_processor")
+    scenes = torch.cat(seen)
+    Familiar.fitted(scenes[:fitted], scenes[fitted:]).save(folder / "prior_image_processor")
 
 
 if __name__ == "__main__":

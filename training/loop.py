@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -23,14 +23,18 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .curves import History, draw_curves
+from .design import DESIGNS, Design
 from .graph import Batch, Replayed
 from .scenes import TRAINING, Mix
 from .tokenizer import CaptionEncoder
 
+if TYPE_CHECKING:
+    from .renderers import Renderers
+
 AVERAGE_EVERY = 10
 CHECKPOINT_SECONDS = 60
 PROGRESS_SECONDS = 10
-EVALUATE_SECONDS = 240
+EVALUATE_SECONDS = (20, 240)  # a tenth of the budget, within these
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,9 @@ class Setting:
         device: where the models train.
         seed: of this process's scenes.
         mix: which scenes to draw.
-        workers: processes that render ahead; 0 renders in the training process.
+        renderers: processes that render ahead; without them the training process renders.
         scale: how many times larger than on a CPU the batches are.
+        design: how large the networks are.
     """
 
     encoder: CaptionEncoder
@@ -52,8 +57,9 @@ class Setting:
     device: torch.device
     seed: int = 0
     mix: Mix = TRAINING
-    workers: int = 0
+    renderers: Renderers | None = None
     scale: int = 1
+    design: Design = DESIGNS["small"]
 
 
 @dataclass(frozen=True)
@@ -242,6 +248,7 @@ class Trainer:
         there, so all of them stop at the same step.
         """
         budget = minutes * 60
+        judging = min(max(budget / 10, EVALUATE_SECONDS[0]), EVALUATE_SECONDS[1])
         self.resume()
         self.model.train()
         last = saved = printed = judged = time.monotonic()
@@ -265,7 +272,7 @@ class Trainer:
             if now - saved > CHECKPOINT_SECONDS:
                 saved = now
                 self.save()
-            if now - judged > EVALUATE_SECONDS:
+            if now - judged > judging:
                 judged = now
                 self.evaluate()
         if self.leader:

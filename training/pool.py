@@ -8,28 +8,35 @@ import torch
 
 from .graph import Batch
 
+PATIENCE = 4
+
 
 class ReplayPool:
     """Yields batches of scenes; each scene is used about ``reuse`` times.
 
     Every ``reuse``-th batch is made afresh and kept, replacing the oldest once ``capacity``
     batches are held; the others are rows drawn at random from the pool, or ``whole`` batches
-    where rows belong together.
+    where rows belong together. Where none is ready the pool lasts longer, up to ``PATIENCE``
+    times, so that a GPU does not stand still for the renderers.
     """
 
     def __init__(self, capacity: int, reuse: int, *, whole: bool = False):
         self.capacity = capacity
         self.reuse = reuse
         self.whole = whole
-        self.calls = 0
+        self.uses = reuse - 1  # since the last fresh batch
         self.fresh = 0
         self.store: Batch = {}
 
-    def next(self, make: Callable[[], Batch]) -> Batch:
-        """The next batch: tensors that share their first dimension."""
-        self.calls += 1
-        if (self.calls - 1) % self.reuse == 0:
-            batch = make()
+    def next(self, make: Callable[[bool], Batch | None]) -> Batch:
+        """The next batch: tensors that share their first dimension.
+
+        ``make`` is told whether to wait for one; if not, it may give None.
+        """
+        self.uses += 1
+        wait = not self.store or self.uses >= PATIENCE * self.reuse
+        if self.uses >= self.reuse and (batch := make(wait)) is not None:
+            self.uses = 0
             if not self.store:
                 self.store = {k: v.new_empty(self.capacity, *v.shape) for k, v in batch.items()}
             for name, values in batch.items():

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .data import (
-    VISION_SIZE,
     SceneSource,
     TextBatch,
     canonical,
@@ -27,26 +26,32 @@ from .data import (
     stream,
     unseen,
 )
-from .frozen import frozen_text, frozen_vision
+from .design import Design
+from .frozen import frozen, frozen_text, frozen_vision
 from .graph import Batch
-from .loop import Evaluation, Setting
+from .loop import Evaluation, Setting, averaged_weights
 from .pool import ReplayPool
 from .scenes import english
 from .tokenizer import MAX_LENGTH
-from .towers import HEADS, WIDTH
 
 EMPTY_SHARE = 0.1
 
 
-def prior_transformer() -> Any:
+def prior_transformer(design: Design) -> Any:
     """The untrained prior over ``MAX_LENGTH`` text tokens and one embedding."""
     return PriorTransformer(
-        num_attention_heads=HEADS,
-        attention_head_dim=WIDTH // HEADS,
-        num_layers=4,
-        embedding_dim=WIDTH,
+        num_attention_heads=design.width // design.head,
+        attention_head_dim=design.head,
+        num_layers=design.prior_layers,
+        embedding_dim=design.width,
         num_embeddings=MAX_LENGTH,
     )
+
+
+def frozen_prior(setting: Setting) -> Any:
+    """The trained prior."""
+    prior = prior_transformer(setting.design)
+    return frozen(prior, averaged_weights(setting.work, "prior"), setting)
 
 
 def prior_scheduler() -> Any:
@@ -59,10 +64,10 @@ def prior_scheduler() -> Any:
     )
 
 
-def captioned(source: SceneSource, n: int) -> tuple[TextBatch, Tensor]:
+def captioned(source: SceneSource, n: int, size: int) -> tuple[TextBatch, Tensor]:
     """Captions and pictures, in bytes, of ``n`` fresh scenes."""
     batch = source.scenes(n)
-    return source.text(batch, MAX_LENGTH), drawn(batch, VISION_SIZE)
+    return source.text(batch, MAX_LENGTH), drawn(batch, size)
 
 
 class PriorStage:
@@ -77,15 +82,17 @@ class PriorStage:
     def __init__(self, setting: Setting):
         self.device = setting.device
         self.batch = self.batch * setting.scale
-        self.batches = stream(setting, partial(captioned, n=self.batch), EMPTY_SHARE)
+        size = setting.design.vision_size
+        self.batches = stream(setting, partial(captioned, n=self.batch, size=size), EMPTY_SHARE)
         self.text = frozen_text(setting)
         self.vision = frozen_vision(setting)
         self.scheduler = prior_scheduler()
         self.pool = ReplayPool(capacity=600, reuse=4)
-        prior: Any = prior_transformer()
+        prior: Any = prior_transformer(setting.design)
         with torch.no_grad():
-            typical = pixels(SceneSource(setting.encoder, 3, setting.mix).scenes(1024), VISION_SIZE)
-            embeds = self.vision(typical.to(self.device)).image_embeds.cpu()
+            typical = pixels(SceneSource(setting.encoder, 3, setting.mix).scenes(1024), size)
+            looks = [self.vision(part.to(self.device)).image_embeds for part in typical.split(128)]
+            embeds = torch.cat(looks).cpu()
             prior.clip_mean.copy_(embeds.mean(0, keepdim=True))
             prior.clip_std.copy_(embeds.std(0, keepdim=True))
         prior.clip_mean.requires_grad_(False)
@@ -94,11 +101,14 @@ class PriorStage:
         examples = unseen(setting, 128)
         self.told = canonical(examples, english, setting.encoder)
         with torch.no_grad():
-            self.shown = self.vision(pixels(examples, VISION_SIZE).to(self.device)).image_embeds
+            self.shown = self.vision(pixels(examples, size).to(self.device)).image_embeds
 
     @torch.no_grad()
-    def _encode(self) -> Batch:
-        text, picture = next(self.batches)
+    def _encode(self, wait: bool) -> Batch | None:
+        fresh = self.batches.next() if wait else self.batches.poll()
+        if fresh is None:
+            return None
+        text, picture = fresh
         told = self.text(text.ids.to(self.device))
         return {
             "states": told.last_hidden_state,

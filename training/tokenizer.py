@@ -26,7 +26,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 _WORD_END = "</w>"
 _WORDS = re.compile(r"[^\W\d_]+|\d|[^\s\w]+|_")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
-_MARKS = (",", ".")
+_MARKS = (",", ".", ":")
 
 
 def byte_values() -> list[int]:

@@ -35,7 +35,6 @@ from .data import (
     ATTRIBUTES,
     CELL_LABELS,
     LABELS,
-    VISION_SIZE,
     SceneSource,
     canonical,
     cell_targets,
@@ -46,15 +45,13 @@ from .data import (
     stream,
     unseen,
 )
+from .design import Design
 from .graph import Batch
 from .loop import Evaluation, Setting, precision
 from .pool import ReplayPool
 from .scenes import HUGE, POSITIONS, SIZE_NAMES, Mix, SceneBatch, chinese, english, visible
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
-WIDTH = 128
-HEADS = 4
-PATCH = 8
 HIDDEN = 512  # of the reader of positions
 ANCHOR = 3.0  # the weight of staying where a former model was
 COUNTS = (0.45, 0.35, 0.1, 0.1)  # who has what is learned from scenes of several objects
@@ -75,16 +72,16 @@ def sincos_positions(grid: int, width: int) -> Tensor:
     return torch.cat([rows, columns], 2).reshape(grid * grid, width)
 
 
-def text_tower(encoder: CaptionEncoder) -> CLIPTextModelWithProjection:
+def text_tower(encoder: CaptionEncoder, design: Design) -> CLIPTextModelWithProjection:
     """The untrained text tower; hidden size equals projection size, as the prior needs."""
     return CLIPTextModelWithProjection(
         CLIPTextConfig(
             vocab_size=len(encoder.tokenizer),
-            hidden_size=WIDTH,
-            intermediate_size=4 * WIDTH,
-            projection_dim=WIDTH,
-            num_hidden_layers=3,
-            num_attention_heads=HEADS,
+            hidden_size=design.width,
+            intermediate_size=4 * design.width,
+            projection_dim=design.width,
+            num_hidden_layers=design.text_layers,
+            num_attention_heads=design.width // design.head,
             max_position_embeddings=MAX_LENGTH,
             bos_token_id=encoder.start,
             eos_token_id=encoder.end,
@@ -93,31 +90,32 @@ def text_tower(encoder: CaptionEncoder) -> CLIPTextModelWithProjection:
     )
 
 
-def vision_tower() -> CLIPVisionModelWithProjection:
+def vision_tower(design: Design) -> CLIPVisionModelWithProjection:
     """The untrained vision tower; its positions start as 2-D sines and cosines."""
+    width = design.width
     tower = CLIPVisionModelWithProjection(
         CLIPVisionConfig(
-            hidden_size=WIDTH,
-            intermediate_size=4 * WIDTH,
-            projection_dim=WIDTH,
-            num_hidden_layers=4,
-            num_attention_heads=HEADS,
-            image_size=VISION_SIZE,
-            patch_size=PATCH,
+            hidden_size=width,
+            intermediate_size=4 * width,
+            projection_dim=width,
+            num_hidden_layers=design.vision_layers,
+            num_attention_heads=width // design.head,
+            image_size=design.vision_size,
+            patch_size=design.patch,
         )
     )
     table = tower.vision_model.embeddings.position_embedding.weight
     with torch.no_grad():
-        table[1:] = 0.3 * sincos_positions(VISION_SIZE // PATCH, WIDTH)
+        table[1:] = 0.3 * sincos_positions(design.vision_size // design.patch, width)
         nn.init.normal_(tower.vision_model.embeddings.patch_embedding.weight, std=0.05)
-        nn.init.normal_(tower.visual_projection.weight, std=WIDTH**-0.5)
+        nn.init.normal_(tower.visual_projection.weight, std=width**-0.5)
     return tower
 
 
 class LabelHeads(nn.Module):
     """Linear readers of every label from a unit-length embedding [B, D]."""
 
-    def __init__(self, width: int = WIDTH):
+    def __init__(self, width: int):
         super().__init__()
         self.heads = nn.ModuleDict({name: nn.Linear(width, n) for name, n in LABELS.items()})
         self.scale = width**0.5
@@ -131,7 +129,7 @@ class LabelHeads(nn.Module):
 class CellHeads(nn.Module):
     """Readers of what stands in each position from a unit-length embedding [B, D]."""
 
-    def __init__(self, width: int = WIDTH):
+    def __init__(self, width: int):
         super().__init__()
         self.scale = width**0.5
         self.hidden = nn.Linear(width, HIDDEN)
@@ -149,20 +147,40 @@ class CellHeads(nn.Module):
         }
 
 
-def contrasting_pairs(source: SceneSource, n: int) -> Batch:
+class ThumbnailHead(nn.Module):
+    """Draws a small picture [B, 3, side, side] of a unit-length embedding [B, D].
+
+    So the embedding keeps what a decoder needs to draw, and who has which colour where.
+    """
+
+    def __init__(self, width: int, side: int):
+        super().__init__()
+        self.scale = width**0.5
+        self.side = side
+        self.layers = nn.Sequential(
+            nn.Linear(width, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, 3 * side * side)
+        )
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Pixels, -1..1 where it draws well."""
+        drawn: Tensor = self.layers(embedding * self.scale)
+        return drawn.reshape(-1, 3, self.side, self.side)
+
+
+def contrasting_pairs(source: SceneSource, n: int, size: int) -> Batch:
     """Captions, pictures and labels of ``n`` scenes, half of them neighbours of the others.
 
     ``label NAME`` and ``cell NAME`` are the targets of the two kinds of heads.
     """
     half = source.scenes(n // 2)
-    first, second = (_told_and_shown(source, s) for s in (half, source.neighbours(half)))
+    first, second = (_told_and_shown(source, s, size) for s in (half, source.neighbours(half)))
     return {name: torch.cat([first[name], second[name]]) for name in first}
 
 
-def _told_and_shown(source: SceneSource, scenes: SceneBatch) -> Batch:
+def _told_and_shown(source: SceneSource, scenes: SceneBatch, size: int) -> Batch:
     batch = {
         "ids": source.text(scenes, MAX_LENGTH).ids,
-        "picture": drawn(scenes, VISION_SIZE),
+        "picture": drawn(scenes, size),
     }
     batch |= {f"label {name}": values for name, values in label_targets(scenes).items()}
     return batch | {f"cell {name}": values for name, values in cell_targets(scenes).items()}
@@ -209,22 +227,26 @@ class ClipStage:
         self.device = setting.device
         self.batch = self.batch * setting.scale
         setting = replace(setting, mix=replace(setting.mix, counts=COUNTS))
-        self.batches = stream(setting, partial(contrasting_pairs, n=self.batch))
+        design = setting.design
+        make = partial(contrasting_pairs, n=self.batch, size=design.vision_size)
+        self.batches = stream(setting, make)
         self.pool = ReplayPool(capacity=200, reuse=3, whole=True)
-        text = text_tower(setting.encoder)
-        nn.init.normal_(text.text_projection.weight, std=WIDTH**-0.5)
+        text = text_tower(setting.encoder, design)
+        nn.init.normal_(text.text_projection.weight, std=design.width**-0.5)
         self.model: Any = nn.ModuleDict(
             {
                 "text": text,
-                "vision": vision_tower(),
-                "labels": LabelHeads(),
-                "cells": CellHeads(),
+                "vision": vision_tower(design),
+                "labels": LabelHeads(design.width),
+                "cells": CellHeads(design.width),
             }
         )
+        if design.thumbnail:
+            self.model["thumbnail"] = ThumbnailHead(design.width, design.thumbnail)
         self.anchor: Any = None
         self.model.register_parameter("log_scale", nn.Parameter(torch.tensor(math.log(10.0))))
         batch = unseen(setting, 256)
-        self.pictures = pixels(batch, VISION_SIZE).to(self.device)
+        self.pictures = pixels(batch, design.vision_size).to(self.device)
         self.exchanged = exchanged_pairs(setting, 256)
         self.told = {
             language.__name__.split(".")[-1]: canonical(batch, language, setting.encoder).ids.to(
@@ -242,8 +264,10 @@ class ClipStage:
         batch = self.pool.next(self._fetch)
         return batch | {"picture": in_range(batch["picture"], self.device)}
 
-    def _fetch(self) -> Batch:
-        fresh = next(self.batches)
+    def _fetch(self, wait: bool) -> Batch | None:
+        fresh = self.batches.next() if wait else self.batches.poll()
+        if fresh is None:
+            return None
         batch = {name: values.to(self.device, non_blocking=True) for name, values in fresh.items()}
         if self.anchor is not None:
             with torch.no_grad(), precision(self.device, self.bf16):
@@ -260,10 +284,19 @@ class ClipStage:
             loss, figures = self._compare(
                 F.normalize(text.float()), F.normalize(image.float()), batch
             )
+            if "thumbnail" in self.model:
+                figures["thumbnail"] = thumbnail = self._thumbnail(image.float(), batch)
+                loss = loss + thumbnail
             if self.anchor is not None:
                 figures["drift"] = drift = self._drift(image.float(), batch)
                 loss = loss + ANCHOR * drift
         return loss, {name: figure.detach() for name, figure in figures.items()}
+
+    def _thumbnail(self, image: Tensor, batch: Batch) -> Tensor:
+        """How far the small pictures drawn from embeddings are from the true ones."""
+        head = self.model["thumbnail"]
+        truth = F.adaptive_avg_pool2d(batch["picture"], head.side)
+        return F.l1_loss(head(F.normalize(image)), truth)
 
     def _drift(self, image: Tensor, batch: Batch) -> Tensor:
         """Mean squared distance from the first model's, over the variance, of single objects.
@@ -316,5 +349,5 @@ def exchanged_pairs(setting: Setting, n: int) -> tuple[Tensor, Tensor]:
     rows = np.flatnonzero(unlike & visible(other))[: n // 2]
     parts = (half.take(rows), other.take(rows))
     ids = torch.cat([canonical(part, english, setting.encoder).ids for part in parts])
-    pictures = torch.cat([pixels(part, VISION_SIZE) for part in parts])
+    pictures = torch.cat([pixels(part, setting.design.vision_size) for part in parts])
     return pictures.to(setting.device), ids.to(setting.device)
