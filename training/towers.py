@@ -3,13 +3,10 @@
 The loss is CLIP's symmetric cross-entropy over the batch (Radford et al. 2021,
 https://arxiv.org/abs/2103.00020) with a neighbour of every scene that differs in one
 attribute or in who has it, plus classification heads on the embeddings for the labels
-that rendering gives for free. Contrast alone learns colour and background but hardly
-shape or position; the heads are thrown away after training. One set of heads reads both
-towers, so that an attribute points the same way in both, which text differences rely on.
-
-What a scene holds is read linearly. Which object has what ("a red circle left of a blue
-square") is read a position at a time through a hidden layer, which leaves the linear
-directions to the attributes.
+that rendering gives for free (``heads.py``). Contrast alone learns colour and background
+but hardly shape or position; the heads are thrown away after training. One set of heads
+reads both towers, so that an attribute points the same way in both, which text
+differences rely on.
 """
 
 from __future__ import annotations
@@ -47,12 +44,12 @@ from .data import (
 )
 from .design import Design
 from .graph import Batch
+from .heads import CellHeads, LabelHeads, ThumbnailHead
 from .loop import Evaluation, Setting, precision
 from .pool import ReplayPool
-from .scenes import HUGE, POSITIONS, SIZE_NAMES, Mix, SceneBatch, chinese, english, visible
+from .scenes import HUGE, SIZE_NAMES, Mix, SceneBatch, chinese, english, visible
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
-HIDDEN = 512  # of the reader of positions
 ANCHOR = 3.0  # the weight of staying where a former model was
 COUNTS = (0.45, 0.35, 0.1, 0.1)  # who has what is learned from scenes of several objects
 
@@ -110,61 +107,6 @@ def vision_tower(design: Design) -> CLIPVisionModelWithProjection:
         nn.init.normal_(tower.vision_model.embeddings.patch_embedding.weight, std=0.05)
         nn.init.normal_(tower.visual_projection.weight, std=width**-0.5)
     return tower
-
-
-class LabelHeads(nn.Module):
-    """Linear readers of every label from a unit-length embedding [B, D]."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.heads = nn.ModuleDict({name: nn.Linear(width, n) for name, n in LABELS.items()})
-        self.scale = width**0.5
-
-    def forward(self, embedding: Tensor) -> dict[str, Tensor]:
-        """Logits [B, classes] an attribute."""
-        scaled = embedding * self.scale
-        return {name: head(scaled) for name, head in self.heads.items()}
-
-
-class CellHeads(nn.Module):
-    """Readers of what stands in each position from a unit-length embedding [B, D]."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.scale = width**0.5
-        self.hidden = nn.Linear(width, HIDDEN)
-        cells = len(POSITIONS)
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(HIDDEN, cells * ATTRIBUTES[name]) for name in CELL_LABELS}
-        )
-
-    def forward(self, embedding: Tensor) -> dict[str, Tensor]:
-        """Logits [B, classes, 9] an attribute."""
-        hidden = F.gelu(self.hidden(embedding * self.scale))
-        return {
-            name: head(hidden).unflatten(1, (ATTRIBUTES[name], len(POSITIONS)))
-            for name, head in self.heads.items()
-        }
-
-
-class ThumbnailHead(nn.Module):
-    """Draws a small picture [B, 3, side, side] of a unit-length embedding [B, D].
-
-    So the embedding keeps what a decoder needs to draw, and who has which colour where.
-    """
-
-    def __init__(self, width: int, side: int):
-        super().__init__()
-        self.scale = width**0.5
-        self.side = side
-        self.layers = nn.Sequential(
-            nn.Linear(width, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, 3 * side * side)
-        )
-
-    def forward(self, embedding: Tensor) -> Tensor:
-        """Pixels, -1..1 where it draws well."""
-        drawn: Tensor = self.layers(embedding * self.scale)
-        return drawn.reshape(-1, 3, self.side, self.side)
 
 
 def contrasting_pairs(source: SceneSource, n: int, size: int) -> Batch:
