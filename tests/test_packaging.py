@@ -51,6 +51,14 @@ def test_requirements_match_the_project():
     assert lines == PROJECT["project"]["dependencies"]
 
 
+def test_the_floors_that_are_tested_are_those_declared():
+    declared = dict(line.split(">=") for line in PROJECT["project"]["dependencies"])
+    lines = (ROOT / "tests" / "floors.txt").read_text("utf-8").splitlines()
+    tested = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert set(tested) == {"diffusers", "transformers"}
+    assert all(exact.startswith(f"{declared[name]}.") for name, exact in tested.items())
+
+
 def test_the_version_is_said_alike():
     assert unclip_graph.__version__ == PROJECT["project"]["version"]
 
