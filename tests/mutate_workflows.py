@@ -150,9 +150,11 @@ def mutated(workflow, rng):
         elif change == 2 and isinstance(container, list):
             container.insert(key, copy.deepcopy(rng.choice(container)))
         elif change == 3 and isinstance(container, dict):
-            container[rng.choice(["inputs", "links", "mode", "type", "id", "x"])] = rng.choice(ODD)
+            container[rng.choice(["inputs", "links", "mode", "type", "id", "x"])] = copy.deepcopy(
+                rng.choice(ODD)
+            )
         else:
-            container[key] = rng.choice(ODD)
+            container[key] = copy.deepcopy(rng.choice(ODD))
     return data
 
 

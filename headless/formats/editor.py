@@ -123,7 +123,7 @@ def _is_sent(node: Placed, placed: Mapping[str, Placed]) -> bool:
     outermost = node
     while outermost.holder is not None:
         outermost = placed[outermost.holder]
-    return not {node.data.get("mode", 0), outermost.data.get("mode", 0)} & {MUTED, BYPASSED}
+    return not any(one.data.get("mode") in (MUTED, BYPASSED) for one in (node, outermost))
 
 
 def _constants(
