@@ -125,7 +125,7 @@ class TextEncoderTower(PromptReader):
                 f"thing. It knows {', '.join(words[:12])} and more; "
                 f"{self._tokenizer_folder / WORDS_FILE} lists them all."
             )
-        said = [f"This model was not taught {unknown}, which is left out."] if unknown else []
+        said = [f"This model was not taught {unknown} and leaves that out."] if unknown else []
         said += [f"It reads {word!r} as {read!r}." for word, read in reading.corrected.items()]
         if said:
             warn(" ".join(said), stacklevel=4)
