@@ -826,7 +826,7 @@ class NodeMethods:
             scheduler: Sampling method; default is the one the model came with.
             init_image: Start from this picture instead of noise; strength says how much of it
                 to redraw. As many as embeddings, or one for all.
-            mask: Draw only what is white here and keep the rest of init_image; both of one
+            mask: Draw only what is white here and keep the rest of init_image; scaled to its
                 size. As many as embeddings, or one for all.
             hint: A depth map to draw after, for decoders trained with one (ControlNet). As many
                 as embeddings, or one for all.
@@ -873,7 +873,7 @@ class NodeMethods:
             decoder: The decoder of a loaded model.
             image: The picture, of any size; it is drawn at the decoder's. As many as
                 embeddings, or one for all.
-            mask: White where to draw; of the picture's size. As many as embeddings, or one for
+            mask: White where to draw; scaled to the picture. As many as embeddings, or one for
                 all.
             image_embed: What the whole picture should show after the edit.
             seed: Chooses the details that the embedding leaves open. The same seed draws the
