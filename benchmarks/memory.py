@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.decode import strips
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.models.memory import DeviceMemory
 
 from . import kandinsky22

@@ -21,7 +21,7 @@ from unclip_graph import UnCLIP
 from unclip_graph.pipelines.embeddings import TextEmbedding
 from unclip_graph.pipelines.encode.pixels import clip_pixels
 from unclip_graph.pipelines.images import read_batch
-from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS
+from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS
 from unclip_graph.pipelines.models.weights import read_json
 from unclip_graph.pipelines.sampling.noise import Stream
 from unclip_graph.pipelines.sampling.noise import generators as seeded

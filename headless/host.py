@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..nodes import host as nodes_host
 from ..pipelines.errors import Cancelled
-from ..pipelines.models.loading import PACKAGE_MODELS
+from ..pipelines.loading import PACKAGE_MODELS
 from ..pipelines.models.memory import MEMORY, Memory
 from .console import SILENT, Console
 from .execution.call import current_call

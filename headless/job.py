@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..nodes import NODE_CLASS_MAPPINGS
-from ..pipelines.models.loading import DEMO_MODEL
+from ..pipelines.loading import DEMO_MODEL
 from .core_nodes.files import DISPLAY_NAMES
 from .execution.prompt import Prompt, describe, title
 from .folders import EXAMPLES

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import folder_paths
 
-from ..pipelines.models.loading import PACKAGE_MODELS
+from ..pipelines.loading import PACKAGE_MODELS
 from ..pipelines.models.memory import Memory, Network
 from ..pipelines.progress import Progress
 from . import host

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..pipelines.errors import UnclipWarning, warnings_to
-from ..pipelines.models.loading import PACKAGE_MODELS
+from ..pipelines.loading import PACKAGE_MODELS
 from ..pipelines.models.memory import MEMORY, Memory
 from ..pipelines.progress import Progress
 

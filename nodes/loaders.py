@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from ..pipelines.errors import UnclipError
+from ..pipelines.joining import joined, prior_of
+from ..pipelines.loading import DEMO_MODEL, find_models, fingerprint, load_model, resolve
 from ..pipelines.models.component import Options
-from ..pipelines.models.loading import DEMO_MODEL, find_models, fingerprint, load_model, resolve
 from ..pipelines.models.memory import DTYPES, POLICIES
 from ..pipelines.stages import StageModels
 from . import host
@@ -120,15 +121,15 @@ def load_from_hub(
     dtype: NumberType = "auto",
 ) -> Stages:
     """Gives the four stages of a model on the Hugging Face Hub. The weights of a stage are
-    downloaded, once, when it first runs: only safetensors, never code.
+    downloaded, once, when it first runs: only safetensors, never code. A decoder that comes
+    without a prior gets the one that its model card names.
     """
     from ..pipelines.models import hub
 
-    return _four(
-        hub.open_model(
-            repository.strip(),
-            revision.strip() or "main",
-            _options(device, dtype),
-            progress=lambda: host.current().progress("MB"),
-        )
+    folder = hub.open_folder(
+        repository.strip(),
+        revision.strip() or "main",
+        _options(device, dtype),
+        progress=lambda: host.current().progress("MB"),
     )
+    return _four(joined(folder, prior_of(folder)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from ..pipelines.errors import UnclipError
-from ..pipelines.models.loading import find_weights, fingerprint, resolve_weights
+from ..pipelines.loading import find_weights, fingerprint, resolve_weights
 from . import host
 from .sockets import Decoder, Prior
 from .spec import Output, node

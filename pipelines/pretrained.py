@@ -9,13 +9,12 @@ from typing import TypeVar
 import torch
 
 from .errors import ModelError, UnclipError
-from .families import lacks_prior
+from .joining import joined, prior_of, with_prior
 from .keywords import explained
+from .loading import DEMO_MODEL, PACKAGE_MODELS, open_folder
 from .models import hub, lora
 from .models.component import Options
 from .models.folder import ModelFolder, is_lone_network
-from .models.joining import joined, prior_beside, with_prior
-from .models.loading import DEMO_MODEL, PACKAGE_MODELS, open_folder
 from .models.memory import resolve_device, resolve_dtype
 from .stages import MissingStage, StageModels
 
@@ -79,7 +78,7 @@ class Pretrained:
             return model
         if prior and is_lone_network(Path(prior)):
             return cls(*_with_lone_prior(folder, Path(prior).resolve()))
-        prior_folder = _locate(prior, options) if prior else _prior_of(folder)
+        prior_folder = _locate(prior, options) if prior else prior_of(folder)
         return cls(joined(folder, prior_folder), folder, prior_folder)
 
     def with_lora(self: Model, file: str | Path, strength: float = 1.0) -> Model:
@@ -169,7 +168,7 @@ def _with_lone_prior(
     folder: ModelFolder, network: Path
 ) -> tuple[StageModels, ModelFolder, ModelFolder | None]:
     """A model with one network in place of its prior, and its folders."""
-    prior_folder = _prior_of(folder)
+    prior_folder = prior_of(folder)
     if prior_folder is None:
         folder = replace(folder, lone_prior=network)
     else:
@@ -181,10 +180,3 @@ def _with_lone_prior(
             "prior folder, with its text encoder, as prior=."
         )
     return stages, folder, prior_folder
-
-
-def _prior_of(model: ModelFolder) -> ModelFolder | None:
-    """The prior of a decoder without one: what its model card names, or what lies beside it."""
-    if isinstance(model, hub.HubFolder) and model.card_prior and lacks_prior(model.index):
-        return hub.open_folder(model.card_prior, "main", model.options)
-    return prior_beside(model)

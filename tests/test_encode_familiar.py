@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from unclip_graph.headless.runner import EXAMPLES
 from unclip_graph.pipelines.encode.familiar import FAMILIAR_FILE, Familiar
 from unclip_graph.pipelines.errors import ModelError, UnclipWarning
-from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS
+from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS
 from unclip_graph.pipelines.unclip import UnCLIP
 from unclip_graph.training.data import drawn
 from unclip_graph.training.scenes import TRAINING, sample_scenes

@@ -5,7 +5,7 @@ import torch
 from unclip_graph.pipelines.editing.describe import describe
 from unclip_graph.pipelines.encode.vocabulary import Vocabulary
 from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
-from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS
+from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS
 from unclip_graph.pipelines.unclip import UnCLIP
 
 TOKENIZER = PACKAGE_MODELS / DEMO_MODEL / "prior_tokenizer"

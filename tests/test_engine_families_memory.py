@@ -13,8 +13,8 @@ from tiny_families import (
     write_karlo,
     write_stable_unclip,
 )
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.models.lora import apply
 from unclip_graph.pipelines.models.memory import DeviceMemory
 

@@ -7,8 +7,8 @@ import torch
 from tiny import _unet
 from tiny_families import write_kandinsky21
 from unclip_graph.pipelines.errors import ModelError
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 
 CPU = Options(device="cpu", dtype="float32")
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_families import write_karlo
 from unclip_graph.pipelines.errors import ModelError, UnclipError
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 
 CPU = Options(device="cpu", dtype="float32")
 

@@ -12,8 +12,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.errors import ModelError, UnclipError
+from unclip_graph.pipelines.loading import DEMO_MODEL, find_models, load_model, resolve
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import DEMO_MODEL, find_models, load_model, resolve
 
 VISION = "prior_image_encoder/model.safetensors"
 UNET = "unet/diffusion_pytorch_model.safetensors"

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.sampling.loop import first_sample, first_step, sample
 from unclip_graph.pipelines.sampling.schedulers import DECODER_SCHEDULERS, make, set_steps
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from unclip_graph.pipelines.decode import strips
 from unclip_graph.pipelines.errors import OutOfMemoryError, UnclipError, UnclipWarning
+from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
 from unclip_graph.pipelines.models import out_of_memory
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
 from unclip_graph.pipelines.models.memory import (
     ACTIVATIONS,
     DeviceMemory,

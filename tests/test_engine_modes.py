@@ -6,8 +6,8 @@ from tiny import WIDTH, generators, write_controlnet_decoder, write_inpainting_d
 from unclip_graph.pipelines.decode.inpainting import kept_latents
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import UnclipError, UnclipWarning
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 
 CPU = Options(device="cpu", dtype="float32")
 STEPS = 5

@@ -6,8 +6,8 @@ import pytest
 import torch
 from parity import CASES
 from tiny import generators
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 
 STEPS = 4
 # Kernels round by memory layout, and the layout we keep to is that of the newest diffusers.

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from unclip_graph.pipelines.errors import Cancelled, UnclipError
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.sampling.schedulers import DECODER_SCHEDULERS, PRIOR_SCHEDULERS
 
 

@@ -6,8 +6,8 @@ from tiny import generators
 from tiny_families import write_image_variations, write_stable_unclip
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import SpaceMismatchError, UnclipError, UnclipWarning
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 
 CPU = Options(device="cpu", dtype="float32")
 

@@ -11,8 +11,8 @@ import torch
 from parity.cases import folder
 from tiny import generators
 from unclip_graph.pipelines.errors import ModelError
+from unclip_graph.pipelines.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import DEMO_MODEL, PACKAGE_MODELS, load_model
 from unclip_graph.pipelines.stages import Decoder, DecodeSettings, StageDefaults
 
 CPU = Options(device="cpu", dtype="float32")

@@ -8,8 +8,8 @@ import torch
 from unclip_graph.pipelines import json_file
 from unclip_graph.pipelines.errors import ModelError, UnclipError
 from unclip_graph.pipelines.files import inside, write_atomically
+from unclip_graph.pipelines.loading import find_models, load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import find_models, load_model
 
 DEEP = b'{"a":' * 100_000
 

@@ -20,7 +20,7 @@ from unclip_graph.headless.formats.editor import to_prompt
 from unclip_graph.headless.runner import Runner
 from unclip_graph.headless.workflow import RunError, Workflow
 from unclip_graph.pipelines.errors import SpaceMismatchError
-from unclip_graph.pipelines.models.loading import PACKAGE_MODELS
+from unclip_graph.pipelines.loading import PACKAGE_MODELS
 from unclip_graph.pipelines.spaces import PUBLISHED
 
 FIXTURES = Path(__file__).parent / "fixtures" / "0.1"

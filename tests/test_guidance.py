@@ -9,8 +9,8 @@ from unclip_graph.pipelines.editing.files import load_embedding, save_embedding
 from unclip_graph.pipelines.embeddings import ImageEmbedding, NullEmbedding
 from unclip_graph.pipelines.errors import ModelError, UnclipError, UnclipWarning
 from unclip_graph.pipelines.families.karlo import no_picture
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.sampling.guidance import Guidance
 
 CPU = Options(device="cpu", dtype="float32")

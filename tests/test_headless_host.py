@@ -8,7 +8,7 @@ from unclip_graph.headless.command.console import TextConsole
 from unclip_graph.headless.execution.call import CurrentCall, current_call
 from unclip_graph.headless.host import HeadlessHost
 from unclip_graph.pipelines.errors import Cancelled
-from unclip_graph.pipelines.models.loading import PACKAGE_MODELS
+from unclip_graph.pipelines.loading import PACKAGE_MODELS
 
 
 class Terminal(io.StringIO):

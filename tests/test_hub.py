@@ -12,10 +12,11 @@ from hub_server import COMMIT, REPOSITORY, Hub
 from unclip_graph import UnCLIP
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
 from unclip_graph.pipelines.embeddings import ImageEmbedding
-from unclip_graph.pipelines.errors import Cancelled, ModelError
+from unclip_graph.pipelines.errors import Cancelled, ModelError, UnclipWarning
+from unclip_graph.pipelines.joining import open_stages
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models import hub
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 tells_progress = pytest.mark.skipif(
@@ -58,7 +59,7 @@ FEW = {"prior_steps": 2, "steps": 2, "seed": 1}
 
 
 def open_hub(revision="main", options=CPU, **settings):
-    return hub.open_model(REPOSITORY, revision, options, **settings)
+    return open_stages(hub.open_folder(REPOSITORY, revision, options, **settings))
 
 
 def draw(stages):
@@ -129,7 +130,7 @@ def test_a_decoder_finds_its_prior_on_the_hub(server, tiny_pair, monkeypatch, ho
     if how == "card":
         server.card = {"prior": ["someone/prior"]}
     if how == "cache":
-        stages = hub.open_model("someone/prior", options=CPU)
+        stages = open_stages(hub.open_folder("someone/prior", options=CPU))
         stages.prior.sample(stages.text_encoder.encode(["red"]), steps=2)
     model = UnCLIP.from_pretrained(REPOSITORY, prior=prior, device="cpu")
     (expected,) = UnCLIP.from_pretrained(tiny_pair[1], device="cpu").generate_images("red", **FEW)
@@ -232,7 +233,7 @@ def test_without_a_connection_and_without_a_copy(server, offline):
 )
 def test_what_is_not_there(server, repository, revision, message):
     with pytest.raises(ModelError, match=message):
-        hub.open_model(repository, revision)
+        hub.open_folder(repository, revision)
 
 
 def test_repository_that_holds_no_model(server, tiny_copy):
@@ -260,3 +261,20 @@ def test_the_node_gives_the_four_stages(server, tiny_model):
     assert stages[3].space == local.decoder.space
     assert torch.equal(stages[0].encode(["red"]).pooled, local.text_encoder.encode(["red"]).pooled)
     assert host.current() is host_before
+
+
+def test_the_node_takes_the_prior_that_the_card_names(server, tiny_pair):
+    server.folder, server.others["someone/prior"] = tiny_pair[1], tiny_pair[0]
+    server.card = {"prior": ["someone/prior"]}
+    load = NODE_CLASS_MAPPINGS["UnCLIPHubLoader"]()
+    prior = load.run(repository=REPOSITORY, device="cpu")[1]
+    assert prior.space == load_model(tiny_pair[0], CPU).prior.space
+
+
+def test_a_prior_that_is_gone_is_told_and_the_decoder_draws_without_it(server, tiny_pair):
+    server.folder, server.card = tiny_pair[1], {"prior": ["someone/gone"]}
+    load = NODE_CLASS_MAPPINGS["UnCLIPHubLoader"]()
+    with pytest.warns(UnclipWarning, match="without the prior that its model card names"):
+        decoder = load.run(repository=REPOSITORY, device="cpu")[3]
+    embed = ImageEmbedding(torch.ones(1, decoder.space.dim), decoder.space)
+    assert decoder.decode(embed, embed, steps=2).isfinite().all()

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from unclip_graph import UnCLIP
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
 from unclip_graph.pipelines.errors import ModelError, UnclipError, UnclipWarning
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.models.lora import apply
 
 RANK = 2

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from test_lora import IN_UNET, PRIOR, RANK, UNET, draw, trained, write
 from test_single_file import build_unet
 from unclip_graph.pipelines.errors import ModelError, UnclipWarning
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.models.lora import apply
 from unclip_graph.pipelines.models.lora.names import known_as, plain
 

@@ -5,8 +5,8 @@ import torch
 from tiny import WIDTH, generators, write_controlnet_decoder, write_inpainting_decoder
 from unclip_graph.pipelines.embeddings import ImageEmbedding
 from unclip_graph.pipelines.errors import UnclipError
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.pairing import paired
 
 CPU = Options(device="cpu", dtype="float32")

@@ -12,7 +12,7 @@ from unclip_graph.headless.folders import Folders
 from unclip_graph.headless.host import HeadlessHost
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS, host
 from unclip_graph.pipelines.images import read_batch
-from unclip_graph.pipelines.models.loading import load_model
+from unclip_graph.pipelines.loading import load_model
 
 GREY = np.arange(96, dtype=np.uint8).reshape(8, 12) * 2
 COLOUR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], -1)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny_families import write_karlo, write_stable_unclip
 from unclip_graph.pipelines.editing.vary import vary
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.sampling import noise as module
 from unclip_graph.pipelines.sampling.noise import MAX_SEED, Stream, generators, noise
 

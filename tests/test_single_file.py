@@ -8,9 +8,9 @@ import pytest
 import torch
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS
 from unclip_graph.pipelines.errors import ModelError
+from unclip_graph.pipelines.loading import find_models, load_model, resolve
 from unclip_graph.pipelines.models import checkpoints, single_file
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import find_models, load_model, resolve
 
 CPU = Options(device="cpu", dtype="float32")
 DIM, TEXT = 32, 64

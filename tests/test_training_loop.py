@@ -14,15 +14,7 @@ from unclip_graph.pipelines.encode.vocabulary import Vocabulary
 from unclip_graph.training import decoder, demo, loop, prior, stages, towers
 from unclip_graph.training.autoencoder import autoencoder, standardised
 from unclip_graph.training.curves import History
-from unclip_graph.training.data import (
-    CELL_LABELS,
-    NO_LABEL,
-    SceneSource,
-    cell_targets,
-    pictures,
-    pixels,
-    stream,
-)
+from unclip_graph.training.data import CELL_LABELS, NO_LABEL, cell_targets, pictures, pixels, stream
 from unclip_graph.training.design import DESIGNS, Design
 from unclip_graph.training.export import export
 from unclip_graph.training.pool import PATIENCE, ReplayPool
@@ -37,6 +29,7 @@ from unclip_graph.training.scenes import (
 )
 from unclip_graph.training.scenes.concepts import CONCEPTS as EVERY_CONCEPT
 from unclip_graph.training.scenes.concepts import KINDS
+from unclip_graph.training.source import SceneSource
 from unclip_graph.training.tokenizer import MAX_LENGTH, CaptionEncoder, build_tokenizer
 
 

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from unclip_graph import UnCLIP
 from unclip_graph.pipelines.errors import ModelError
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.build import MAX_PARAMETERS, build
 from unclip_graph.pipelines.models.component import Component, Options
-from unclip_graph.pipelines.models.loading import load_model
 from unclip_graph.pipelines.models.weights import best_set, weight_files
 
 CPU = Options("cpu", "float32")

@@ -20,11 +20,12 @@ from diffusers import VQModel
 from torch import Tensor
 from torch.nn import functional as F
 
-from .data import SceneSource, drawn, in_range, pictures, pixels, stream, unseen
+from .data import drawn, in_range, pictures, pixels, stream, unseen
 from .design import Design
 from .graph import Batch
 from .loop import Evaluation, Setting
 from .scenes import CANVAS, IMAGE_SIZE
+from .source import SceneSource
 
 LATENT_NOISE = 0.1
 CROP = 64

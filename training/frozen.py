@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from transformers import CLIPTextModelWithProjection, CLIPVisionModelWithProjection
 
 from .autoencoder import autoencoder, standardised
-from .data import SceneSource, pixels
+from .data import pixels
 from .loop import Setting, averaged_weights
+from .source import SceneSource
 from .towers import text_tower, vision_tower
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .data import ATTRIBUTES, CELL_LABELS, LABELS
+from .data import CELL_LABELS, LABELS
 from .scenes import POSITIONS
+from .source import ATTRIBUTES
 
 HIDDEN = 512
 

@@ -16,22 +16,14 @@ from diffusers import PriorTransformer, UnCLIPScheduler
 from torch import Tensor
 from torch.nn import functional as F
 
-from .data import (
-    SceneSource,
-    TextBatch,
-    canonical,
-    drawn,
-    in_range,
-    pixels,
-    stream,
-    unseen,
-)
+from .data import canonical, drawn, in_range, pixels, stream, unseen
 from .design import Design
 from .frozen import frozen, frozen_text, frozen_vision
 from .graph import Batch
 from .loop import Evaluation, Setting, averaged_weights
 from .pool import ReplayPool
 from .scenes import english
+from .source import SceneSource, TextBatch
 from .tokenizer import MAX_LENGTH
 
 EMPTY_SHARE = 0.1

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from .data import Made, SceneSource, Stream
+from .source import Made, SceneSource, Stream
 
 _AHEAD = 2  # batches a process that wait to be unpacked, and as many that wait to be used
 _PATIENCE = 60  # seconds

@@ -29,10 +29,8 @@ from transformers import (
 )
 
 from .data import (
-    ATTRIBUTES,
     CELL_LABELS,
     LABELS,
-    SceneSource,
     canonical,
     cell_targets,
     drawn,
@@ -48,6 +46,7 @@ from .heads import CellHeads, LabelHeads, ThumbnailHead
 from .loop import Evaluation, Setting, precision
 from .pool import ReplayPool
 from .scenes import HUGE, SIZE_NAMES, Mix, SceneBatch, chinese, english, visible
+from .source import ATTRIBUTES, SceneSource
 from .tokenizer import MAX_LENGTH, CaptionEncoder
 
 ANCHOR = 3.0  # the weight of staying where a former model was

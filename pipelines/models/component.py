@@ -51,6 +51,9 @@ class Options:
     memory: Memory = MEMORY
 
 
+DEFAULT_OPTIONS = Options()
+
+
 # Networks in use, by what was loaded and how. Weak: weights that nobody holds leave memory.
 _NETWORKS: weakref.WeakValueDictionary[tuple[str, Options], Network] = weakref.WeakValueDictionary()
 _LOADING = threading.RLock()

@@ -16,35 +16,21 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import ModelError
 from ..progress import Progress
-from ..stages import StageModels
-from .component import Component, Options
+from .component import DEFAULT_OPTIONS, Component, Options
 from .folder import INDEX, ModelFolder
-from .joining import open_stages
-from .loading import DEFAULT_OPTIONS
 from .memory import resolve_device, resolve_dtype
 from .weights import best_set, read_json
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SMALL, _WEIGHTS = {".json", ".txt"}, ".safetensors"
 MB = 2**20
-
-
-def open_model(
-    repository: str,
-    revision: str = "main",
-    options: Options = DEFAULT_OPTIONS,
-    *,
-    progress: Callable[[], Progress | None] = lambda: None,
-) -> StageModels:
-    """The stages of a model repository; see :func:`open_folder`."""
-    return open_stages(open_folder(repository, revision, options, progress=progress))
 
 
 def open_folder(
@@ -100,7 +86,9 @@ def open_folder(
         wanted = [one for one, name in zip(weights, names, strict=True) if name in best]
         _fetch(repository, commit, wanted, progress)
 
-    return HubFolder(index.parent, read_json(index), options, fetch, _card_prior(info))
+    prior = _card_prior(info)
+    open_prior = partial(open_folder, prior, options=options, progress=progress) if prior else None
+    return HubFolder(index.parent, read_json(index), options, fetch, open_prior)
 
 
 class _NoAnswer(Exception):
@@ -158,11 +146,11 @@ class HubFolder(ModelFolder):
 
     Attributes:
         fetch: completes the weights of a network, by its name and how it is loaded.
-        card_prior: the repository of the prior, if the model card names one.
+        open_prior: opens the repository of the prior, if the model card names one.
     """
 
     fetch: Callable[[str, Options], None] = field(compare=False)
-    card_prior: str | None = None
+    open_prior: Callable[[], HubFolder] | None = field(default=None, compare=False)
 
     def _component(self, role: str, class_name: str, **expected: Any) -> Component:
         return HubComponent(self, role, class_name, **expected)

@@ -15,8 +15,8 @@ import torch
 from tiny import generators
 from torch import Tensor
 from unclip_graph.pipelines.embeddings import ImageEmbedding
+from unclip_graph.pipelines.loading import load_model
 from unclip_graph.pipelines.models.component import Options
-from unclip_graph.pipelines.models.loading import load_model
 
 CPU = Options(device="cpu", dtype="float32")
 STEPS = 4

@@ -8,7 +8,7 @@ from typing import Any
 import tiny_families
 import torch
 from unclip_graph.pipelines.images import to_pil
-from unclip_graph.pipelines.models.loading import load_model
+from unclip_graph.pipelines.loading import load_model
 
 from .cases import (
     CPU,

@@ -12,13 +12,13 @@ from math import isqrt
 from typing import Any
 
 from ...errors import ModelError
-from ...spaces import VIT_L
 
 Shapes = Mapping[str, tuple[int, ...]]
 Config = dict[str, Any]
 
 # CLIP's ViT-L/14 and OpenCLIP's ViT-H/14 have 16 heads in the vision tower.
 _VISION_HEADS = 16
+_VIT_L = 768  # numbers in its embeddings
 _TEXT_HEAD = 64
 # Stable Diffusion 2 has heads of this size, 1 has so many of any.
 _UNET_HEAD, _UNET_HEADS = 64, 8
@@ -117,7 +117,7 @@ def vision(shapes: Shapes) -> Config:
         "num_hidden_layers": _layers(shapes, layer),
         "num_attention_heads": _VISION_HEADS,
         # OpenAI approximates the GELU.
-        "hidden_act": "quick_gelu" if dim == VIT_L.dim else "gelu",
+        "hidden_act": "quick_gelu" if dim == _VIT_L else "gelu",
     }
 
 

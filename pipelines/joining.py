@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import ModelError
-from ..families import draws_embeddings_of, family_of, lacks_prior
-from ..stages import MissingStage, StageModels
-from .folder import INDEX, ModelFolder
-from .weights import read_json
+from .errors import ModelError, warn
+from .families import draws_embeddings_of, family_of, lacks_prior
+from .models.folder import INDEX, ModelFolder
+from .models.hub import HubFolder
+from .models.weights import read_json
+from .stages import MissingStage, StageModels
 
 
 def open_stages(model: ModelFolder) -> StageModels:
@@ -46,14 +47,24 @@ def with_prior(stages: StageModels, others: StageModels) -> StageModels:
     )
 
 
-def prior_beside(model: ModelFolder) -> ModelFolder | None:
-    """The prior of a decoder that comes without one: of the folders beside it the one that fits.
+def prior_of(model: ModelFolder) -> ModelFolder | None:
+    """The prior of a decoder that comes without one: what its model card names, or lies beside it.
 
-    What they hold decides. Of several that fit it is the one whose name begins most like the
-    decoder's; None if two begin alike.
+    Of the folders beside it, what they hold decides. Of several that fit it is the one whose name
+    begins most like the decoder's; None if two begin alike. A prior on the Hub that cannot be
+    opened is told and left out: the decoder draws without it.
     """
     if not lacks_prior(model.index):
         return None
+    if isinstance(model, HubFolder) and model.open_prior:
+        try:
+            return model.open_prior()
+        except ModelError as reason:
+            warn(f"{model.name} is opened without the prior that its model card names. {reason}")
+    return _fitting_beside(model)
+
+
+def _fitting_beside(model: ModelFolder) -> ModelFolder | None:
     fitting = [one for one in _beside(model) if draws_embeddings_of(model, one)]
     alike = [_same_letters(model.name, one.name) for one in fitting]
     if not fitting or alike.count(max(alike)) > 1:

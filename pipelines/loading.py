@@ -8,22 +8,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ModelError, UnclipError
-from ..families import is_supported
-from ..files import inside
-from ..stages import StageModels
-from .checkpoints import checkpoints
-from .component import Options
-from .folder import INDEX, ModelFolder
-from .joining import joined, prior_beside
-from .single_file import open_checkpoint
-from .weights import read_json
+from .errors import ModelError, UnclipError
+from .families import is_supported
+from .files import inside
+from .joining import joined, prior_of
+from .models.checkpoints import checkpoints
+from .models.component import DEFAULT_OPTIONS, Options
+from .models.folder import INDEX, ModelFolder
+from .models.single_file import open_checkpoint
+from .models.weights import read_json
+from .stages import StageModels
 
 DEMO_MODEL = "demo"
-PACKAGE_MODELS = Path(__file__).resolve().parents[2] / "models"
+PACKAGE_MODELS = Path(__file__).resolve().parents[1] / "models"
 SINGLE_FILE = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
-DEFAULT_OPTIONS = Options()
 _MAX_DEPTH = 4
 
 
@@ -130,7 +129,7 @@ def load_model(path: str | Path, options: Options = DEFAULT_OPTIONS) -> StageMod
         ModelError: it is no model, or of an unknown family.
     """
     model = open_folder(path, options)
-    return joined(model, prior_beside(model))
+    return joined(model, prior_of(model))
 
 
 def open_folder(path: str | Path, options: Options = DEFAULT_OPTIONS) -> ModelFolder:
