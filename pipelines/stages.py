@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypedDict
 
 from .defaults import DECODER_STRENGTH
 from .embeddings import EmbeddingSpace, ImageEmbedding, TextEmbedding
@@ -14,6 +14,7 @@ from .masks import masks_of, scaled_masks
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+    from typing_extensions import Unpack
 
     from .progress import Progress
 
@@ -30,6 +31,16 @@ class TextEncoder(Protocol):
     def understands(self, prompt: str) -> bool:
         """Whether the model was taught every word of a prompt; large models read any."""
         ...
+
+
+class PriorOptions(TypedDict, total=False):
+    """How a prior samples, for those that only hand it on: keywords of :meth:`Prior.sample`."""
+
+    seed: int
+    steps: int | None
+    guidance_scale: float | None
+    scheduler: str
+    progress: Progress | None
 
 
 class Prior(Protocol):
@@ -160,6 +171,26 @@ class DecodeSettings:
         object.__setattr__(self, "mask", scaled_masks(masks, height, width))
 
 
+class DecodeOptions(TypedDict, total=False):
+    """The fields of :class:`DecodeSettings` as keywords; left out or None means the default."""
+
+    seed: int
+    steps: int | None
+    guidance_scale: float | None
+    scheduler: str
+    width: int | None
+    height: int | None
+    count: int
+    text: TextEmbedding | None
+    negative_text: TextEmbedding | None
+    init_image: Tensor | None
+    strength: float
+    mask: Tensor | None
+    hint: Tensor | None
+    noise: Tensor | None
+    noise_level: int
+
+
 class Decoder(Protocol):
     """p(y | z)."""
 
@@ -176,7 +207,7 @@ class Decoder(Protocol):
         """Whether it has a super-resolution of its own."""
         ...
 
-    def check(self, **settings: Any) -> None:
+    def check(self, **settings: Unpack[DecodeOptions]) -> None:
         """Refuse settings of :meth:`decode` that cannot work, before anything runs."""
         ...
 
@@ -185,28 +216,14 @@ class Decoder(Protocol):
         image: ImageEmbedding,
         negative: ImageEmbedding | None = None,
         *,
-        seed: int = 0,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        scheduler: str = "default",
-        width: int | None = None,
-        height: int | None = None,
-        count: int = 1,
-        text: TextEmbedding | None = None,
-        negative_text: TextEmbedding | None = None,
-        init_image: Tensor | None = None,
-        strength: float = DECODER_STRENGTH,
-        mask: Tensor | None = None,
-        hint: Tensor | None = None,
-        noise: Tensor | None = None,
-        noise_level: int = 0,
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
+        **settings: Unpack[DecodeOptions],
     ) -> Tensor:
         """Draw pictures of each embedding: [B * count, H, W, 3] float32 in 0..1.
 
-        See :class:`DecodeSettings`; None for ``steps`` or ``guidance_scale`` means
-        :attr:`defaults`. ``generators`` replaces the seed: one a picture.
+        None for ``steps`` or ``guidance_scale`` means :attr:`defaults`. ``generators`` replaces
+        the seed: one a picture.
         """
         ...
 

@@ -224,7 +224,8 @@ class NodeMethods:
         title: str | None = None,
     ) -> _UnCLIPHubLoader:
         """Gives the four stages of a model on the Hugging Face Hub. The weights of a stage are
-        downloaded, once, when it first runs: only safetensors, never code.
+        downloaded, once, when it first runs: only safetensors, never code. A decoder that comes
+        without a prior gets the one that its model card names.
 
         Args:
             repository: owner/name on the Hub, of a model in the diffusers layout.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from ..sampling.loop import AddNoise, first_sample, sample
 from ..sampling.noise import Stream, given_or_seeded, noise
 from ..sampling.noise import generators as seeded
 from ..sampling.schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
-from ..stages import DecodeSettings, StageDefaults
+from ..stages import DecodeOptions, DecodeSettings, StageDefaults
 from . import checks, inpainting, inversion
 from .conditioner import Conditioner
 from .sample_space import SampleSpace
@@ -35,6 +35,9 @@ from .size import edges, picture_size, size_of, trained_size
 from .start import Start, kept_rows, start_of
 from .super_resolution import SuperResolution
 from .unet import hint_rows, network, sees_kept, takes_hint
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class DiffusionDecoder:
@@ -95,12 +98,12 @@ class DiffusionDecoder:
         *,
         progress: Progress | None = None,
         generators: Sequence[torch.Generator] | None = None,
-        **settings: Any,
+        **settings: Unpack[DecodeOptions],
     ) -> Tensor:
         """Draw pictures [B * count, H, W, 3] float32 in 0..1 on the CPU.
 
         Rows of one embedding are neighbours; :mod:`.pairing` says what pairs with what.
-        ``settings`` are the fields of :class:`.stages.DecodeSettings`. ``generators`` replaces
+        ``generators`` replaces
         the seed: one a picture.
 
         Raises:
@@ -187,7 +190,15 @@ class DiffusionDecoder:
         """Height and width of what it draws well in the shape of a picture."""
         return trained_size(height, width, self._sample_space, self._trained)
 
-    def upscale(self, images: Tensor, **settings: Any) -> Tensor:
+    def upscale(
+        self,
+        images: Tensor,
+        *,
+        seed: int = 0,
+        steps: int | None = None,
+        progress: Progress | None = None,
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
         """Pictures enlarged; see :meth:`.super_resolution.SuperResolution.upscale`.
 
         Raises:
@@ -198,9 +209,11 @@ class DiffusionDecoder:
                 "Upscale: this decoder draws at full size and has no super-resolution of its own. "
                 "Use an upscale node of the host."
             )
-        return self._super_resolution.upscale(images, **settings)
+        return self._super_resolution.upscale(
+            images, seed=seed, steps=steps, progress=progress, generators=generators
+        )
 
-    def check(self, **settings: Any) -> None:
+    def check(self, **settings: Unpack[DecodeOptions]) -> None:
         """Refuse settings of :meth:`decode` that cannot work, from configurations alone.
 
         Raises:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..embeddings import ImageEmbedding, TextEmbedding
 from ..errors import UnclipError
 from ..sampling.noise import Stream, generators
-from ..stages import Prior, TextEncoder
+from ..stages import Prior, PriorOptions, TextEncoder
 from .arithmetic import stacked
 from .blend import blend, interpolate, shares
 from .sphere import unit_sum
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _WEIGHT = re.compile(r"::\s*(-?\d+(?:\.\d+)?|-?\.\d+)?")
 MAX_FRAMES = 4096
@@ -44,15 +47,16 @@ def weighted_parts(prompt: str) -> list[tuple[str, float]]:
 
 
 def _sampled(
-    prior: Prior, text: TextEmbedding, seed: int, **settings: Any
+    prior: Prior, text: TextEmbedding, **settings: Unpack[PriorOptions]
 ) -> tuple[ImageEmbedding, ImageEmbedding]:
     """Embeddings of B texts from one and the same noise, so that only the texts differ."""
+    seed = settings.get("seed", 0)
     same = [generators(seed, 1, Stream.PRIOR)[0] for _ in range(len(text))]
-    return prior.sample(text, seed=seed, generators=same, **settings)
+    return prior.sample(text, generators=same, **settings)
 
 
 def multi_prompt(
-    text_encoder: TextEncoder, prior: Prior, prompt: str, *, seed: int = 0, **settings: Any
+    text_encoder: TextEncoder, prior: Prior, prompt: str, **settings: Unpack[PriorOptions]
 ) -> ImageEmbedding:
     """One image embedding [1, D] for a prompt with weighted parts.
 
@@ -62,7 +66,7 @@ def multi_prompt(
     """
     parts = weighted_parts(prompt)
     text = text_encoder.encode([part for part, _ in parts])
-    samples, _ = _sampled(prior, text, seed, **settings)
+    samples, _ = _sampled(prior, text, **settings)
     embeds = [
         ImageEmbedding(samples.vectors[i : i + 1], samples.space, part)
         for i, (part, _) in enumerate(parts)
@@ -125,9 +129,7 @@ def prompt_travel(
     schedule: str,
     frames: int = 0,
     loop: bool = False,
-    *,
-    seed: int = 0,
-    **settings: Any,
+    **settings: Unpack[PriorOptions],
 ) -> ImageEmbedding:
     """A path of image embeddings through prompts.
 
@@ -137,7 +139,7 @@ def prompt_travel(
     """
     keys = keyframes(schedule)
     text = text_encoder.encode([prompt for _, prompt in keys])
-    samples, _ = _sampled(prior, text, seed, **settings)
+    samples, _ = _sampled(prior, text, **settings)
     if frames:
         return interpolate(samples, frames, loop)
     if loop:

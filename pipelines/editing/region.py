@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,6 +10,7 @@ from ..embeddings import ImageEmbedding
 from ..errors import UnclipError, warn
 from ..masks import masks_of, scaled_masks
 from ..pairing import for_each_picture, paired
+from ..progress import Progress
 from ..stages import Decoder
 
 
@@ -40,11 +39,17 @@ def redraw(
     pictures: Tensor,
     masks: Tensor,
     image: ImageEmbedding,
+    negative: ImageEmbedding | None = None,
     *,
     feather: int = 0,
     count: int = 1,
     strength: float = 1.0,
-    **settings: Any,
+    seed: int = 0,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    scheduler: str = "default",
+    noise: Tensor | None = None,
+    progress: Progress | None = None,
 ) -> Tensor:
     """Pictures [B * count, H, W, 3] redrawn where a mask is white; the rest stays as it is.
 
@@ -53,7 +58,7 @@ def redraw(
     outside of them every pixel is the picture's own. ``pictures`` [B, H, W, C] and
     ``masks`` [H, W], [B, H, W] or [B, 1, H, W], scaled to the pictures' size, both in 0..1,
     pair with the B embeddings one to one, or one is for all. At ``strength`` 1 the inside is
-    drawn from nothing. ``settings`` are the fields of :class:`..stages.DecodeSettings`.
+    drawn from nothing. The others are as in :class:`..stages.DecodeSettings`.
 
     A mask that is black everywhere changes nothing, with an UnclipWarning; one that is
     white everywhere draws a new picture.
@@ -72,13 +77,19 @@ def redraw(
     small = decoder.trained_size(size[0], size[1])
     drawn = decoder.decode(
         image,
+        negative,
         init_image=_scaled(before.permute(0, 3, 1, 2), small).permute(0, 2, 3, 1),
         mask=_scaled(region[:, None], small)[:, 0],
         width=small[1],
         height=small[0],
         count=count,
         strength=strength,
-        **settings,
+        seed=seed,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        scheduler=scheduler,
+        noise=noise,
+        progress=progress,
     )
     back = _scaled(drawn.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
     soft = feathered(region, feather)[..., None].repeat_interleave(count, dim=0)

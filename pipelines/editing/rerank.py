@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from torch import Tensor
 
 from ..embeddings import ImageEmbedding, TextEmbedding, paired_size
 from ..errors import UnclipError
-from ..stages import Prior
+from ..stages import Prior, PriorOptions
 from .modes import RerankMode
 from .sphere import unit
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def sample_best(
     text: TextEmbedding,
     negative: TextEmbedding | None,
     candidates: int,
-    **settings: Any,
+    **settings: Unpack[PriorOptions],
 ) -> tuple[ImageEmbedding, ImageEmbedding]:
     """Sample ``candidates`` embeddings for each of B texts and keep the best of each.
 
