@@ -31,7 +31,8 @@ YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 class Overrides:
     """The values of the flags; None where a flag is not given.
 
-    ``assignments`` are texts ``NODE.input=value``, ``values`` maps ``NODE.input`` to a value.
+    ``assignments`` are texts ``NODE.input=value``, ``values`` maps ``NODE.input`` to a value,
+    ``pictures`` names in those values to the files that stand in for them.
     """
 
     prompt: str | None = None
@@ -40,11 +41,13 @@ class Overrides:
     seed: int | None = None
     assignments: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def files(self) -> dict[str, Path]:
-        """The file behind the name that ``image`` gives to a node."""
-        return {} if self.image is None else {self.image.name: self.image.resolve()}
+        """The files behind the names that ``image`` and ``pictures`` give to nodes."""
+        image = {} if self.image is None else {self.image.name: self.image.resolve()}
+        return {**self.pictures, **image}
 
 
 @dataclass(frozen=True)

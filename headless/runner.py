@@ -91,24 +91,24 @@ class Runner:
 
     def prepare(
         self,
-        workflow: str | Path | Mapping[str, Any],
+        workflow: str | Path | Mapping[str, Any] | Document,
         overrides: Overrides = NO_OVERRIDES,
         rng: random.Random | None = None,
     ) -> Job:
-        """Read a workflow (a file, an example's name, or parsed JSON) and set the overrides.
+        """Read a workflow (a file, an example's name, parsed JSON) and set the overrides.
 
         ``rng`` chooses among the alternatives of dynamic prompts.
 
         Raises:
             UnclipError: it is no workflow, or an override fits no node.
         """
-        if overrides.image is not None:
-            if not overrides.image.is_file():
-                raise UnclipError(f"--image: there is no file {overrides.image}.")
-            read_frames(overrides.image)
+        for path in filter(None, (overrides.image, *overrides.pictures.values())):
+            if not path.is_file():
+                raise UnclipError(f"there is no file {path}.")
+            read_frames(path)
         notes: dict[str, None] = {}
         with nodes_host.using(self.host), warnings_to(lambda note: notes.update({note: None})):
-            source = open_workflow(workflow)
+            source = workflow if isinstance(workflow, Document) else open_workflow(workflow)
             job = make_job(source, self.node_classes, self.display_names, overrides, rng)
         return replace(job, notes=tuple(notes))
 

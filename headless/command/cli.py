@@ -13,6 +13,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ from ..console import Console
 from ..execution.cache import Cache, LruCache, NoCache
 from ..folders import write_over
 from ..job import demo_example_names, example_names, open_workflow, prompt_of
-from ..overrides import Overrides
 from ..report import failure, is_refusal
 from ..runner import InvalidWorkflow, Outcome
+from .app_options import add_app_options, app_overrides
 from .batch import add_batch
 from .console import JsonConsole
+from .mcp import add_mcp
 from .options import (
     CANCELLED,
     DONE,
@@ -69,10 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments; whoever reads JSON is told of wrong ones by a last event, too."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        return _parser().parse_args(argv)
+        return _parser(words).parse_args(words)
     except SystemExit as stop:
-        if stop.code == REFUSED and "--json" in (sys.argv[1:] if argv is None else argv):
+        if stop.code == REFUSED and "--json" in words:
             JsonConsole(sys.stdout).event("done", status=STATUS[REFUSED], exit_code=REFUSED)
         raise
 
@@ -106,8 +109,13 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         _list_examples(console)
         return DONE
     runner = runner_from(arguments, console, output=arguments.out, cache=_cache(arguments))
-    overrides = Overrides(
-        arguments.prompt, arguments.negative, arguments.image, arguments.seed, arguments.set
+    overrides = replace(
+        app_overrides(arguments),
+        prompt=arguments.prompt,
+        negative=arguments.negative,
+        image=arguments.image,
+        seed=arguments.seed,
+        assignments=arguments.set,
     )
     with warnings.catch_warnings():
         route_warnings(console, arguments.verbose)
@@ -205,16 +213,18 @@ class _ShowVersion(argparse.Action):
         parser.exit(DONE)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The options of all commands, and those of the workflow that ``words`` run."""
     parser = argparse.ArgumentParser(
         prog="unclip", description="Run unCLIP workflows without ComfyUI.", epilog=EXIT_CODES
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
     shared = [output_options(), folder_options()]
-    _add_run(commands, [*shared, running_options()])
+    run = _add_run(commands, [*shared, running_options()])
     add_batch(commands, [*shared, running_options()])
     add_serve(commands, [*shared, running_options()])
+    add_mcp(commands, [folder_options(), running_options()])
     validate = commands.add_parser(
         "validate", parents=shared, help="list every problem of a workflow"
     )
@@ -229,15 +239,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: print it")
     export.set_defaults(command=_export)
+    add_app_options(parser, run, words)
     return parser
 
 
-def _add_run(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
-    run = commands.add_parser(
+def _add_run(commands: Any, shared: list[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    run: argparse.ArgumentParser = commands.add_parser(
         "run",
         parents=shared,
+        conflict_handler="resolve",
         help="run a workflow and write its pictures",
-        description="Run a workflow and write its pictures. Without WORKFLOW: list the examples.",
+        description="Run a workflow and write its pictures. Without WORKFLOW: list the examples. "
+        "`unclip run WORKFLOW --help` lists the options that the workflow itself brings.",
         epilog='example: unclip run text_to_image --prompt "a red circle" --seed 7 '
         "--set Prior.steps=10",
     )
@@ -271,3 +284,4 @@ def _add_run(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         help="free each result as soon as no node needs it any more: less memory",
     )
     run.set_defaults(command=_run)
+    return run

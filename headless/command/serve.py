@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import secrets
 import signal
 import webbrowser
 from contextlib import suppress
@@ -13,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ...pipelines.errors import UnclipError
+from ..address import TOKEN, require_token
 from ..console import Console
 from .options import runner_from
 
 PORT = 8188
-TOKEN = "UNCLIP_TOKEN"
 
 
 def add_serve(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
@@ -30,10 +29,7 @@ def add_serve(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         "HTTP interface for other programs. Stop it with Ctrl-C; what waits in the queue is there "
         "again next time.",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument(
-        "--port", type=int, default=PORT, help=f"default: {PORT}; 0 is any that is free"
-    )
+    add_address(parser, PORT)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument("--out", type=Path, default=Path("output"), metavar="DIR")
     parser.add_argument(
@@ -43,12 +39,20 @@ def add_serve(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         metavar="DIR",
         help="settings, saved workflows and the queue (default: ./user)",
     )
+    parser.set_defaults(command=serve)
+
+
+def add_address(parser: argparse.ArgumentParser, port: int) -> None:
+    """Where a server listens, and what those who ask must know."""
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument(
+        "--port", type=int, default=port, help=f"default: {port}; 0 is any that is free"
+    )
     parser.add_argument(
         "--token",
         default=os.environ.get(TOKEN),
         help=f"what every request must carry; needed beyond this machine (default: ${TOKEN})",
     )
-    parser.set_defaults(command=serve)
 
 
 def serve(arguments: argparse.Namespace, console: Console) -> int:
@@ -57,17 +61,12 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
         from aiohttp import web
 
         from ..serve.app import application
-        from ..serve.security import is_loopback
     except ImportError:
         raise UnclipError(
             "unclip serve needs aiohttp and the editor: pip install 'unclip-graph[serve]'."
         ) from None
     host, token = arguments.host, arguments.token
-    if token is None and not is_loopback(host):
-        raise UnclipError(
-            f"--host {host} lets other machines in, so a token is needed: --token "
-            f"{secrets.token_urlsafe(16)} for instance, or set {TOKEN}."
-        )
+    require_token(host, token)
     runner = runner_from(arguments, console, output=arguments.out)
     app = application(runner, host=host, token=token, user=arguments.user)
 

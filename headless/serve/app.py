@@ -10,16 +10,19 @@ from pathlib import Path
 from aiohttp import web
 
 from ...pipelines.errors import UnclipError
+from ..apps.library import Library
 from ..runner import Runner
-from . import routes_editor, routes_files, routes_jobs, routes_nodes, routes_users
-from .context import PACK, SERVER, Server, plain_errors
+from . import routes_apps, routes_editor, routes_files, routes_jobs, routes_nodes, routes_users
+from .context import LIMITS, PACK, SERVER, Limits, Server, plain_errors
 from .hub import Hub
 from .security import guard
 from .store import JobStore
+from .submit import exec_info, tell_queue
 from .worker import Worker
 
 EDITOR_PACKAGE = "comfyui_frontend_package"
 DRAIN_SECONDS = 30
+MODULES = (routes_nodes, routes_jobs, routes_files, routes_users, routes_editor, routes_apps)
 WORKER = web.AppKey("worker", Worker)
 
 
@@ -46,7 +49,7 @@ def application(
     token: str | None = None,
     user: Path = Path("user"),
     editor: Path | None = None,
-    max_upload: int = 100 * 2**20,
+    limits: Limits = LIMITS,
 ) -> web.Application:
     """The application of one server.
 
@@ -56,19 +59,19 @@ def application(
         token: what every request must carry; None where only this machine can ask.
         user: the folder of settings, saved workflows and the queue.
         editor: the editor's static files; by default those of its package.
-        max_upload: bytes that a request may carry.
+        limits: how much it takes.
 
     Raises:
         UnclipError: the editor is not installed, or the queue cannot be opened.
     """
     app = web.Application(
-        client_max_size=max_upload, middlewares=[guard(host, token), plain_errors]
+        client_max_size=limits.upload, middlewares=[guard(host, token), plain_errors]
     )
     store = JobStore(user / "jobs.sqlite")
-    hub = Hub(routes_nodes.features(max_upload))
+    hub = Hub(routes_nodes.features(limits.upload))
 
     def told() -> None:
-        routes_jobs.tell_queue(server)
+        tell_queue(server)
 
     worker = Worker(runner, store, hub, told)
     server = Server(
@@ -80,9 +83,11 @@ def application(
         worker.wake,
         worker.interrupt,
         worker.free,
+        Library(runner, [user / "default" / "workflows"]),
+        limits,
     )
     app[SERVER], app[WORKER] = server, worker
-    for module in (routes_nodes, routes_jobs, routes_files, routes_users, routes_editor):
+    for module in MODULES:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)
             app.router.add_route(route.method, route.path, route.handler)
@@ -99,6 +104,7 @@ def application(
 
 async def _working(app: web.Application) -> AsyncIterator[None]:
     """The worker runs while the application does."""
+    app[SERVER].hub.open()
     app[WORKER].start()
     yield
     app[WORKER].drain(DRAIN_SECONDS)
@@ -109,7 +115,7 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     """A client that wants to be told."""
     server = request.app[SERVER]
     sid = request.query.get("clientId") or uuid.uuid4().hex
-    hello = {"status": routes_jobs.exec_info(server), "sid": sid}
+    hello = {"status": exec_info(server), "sid": sid}
     return await server.hub.serve(request, sid, hello)
 
 

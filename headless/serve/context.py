@@ -13,6 +13,7 @@ from aiohttp import web
 from ...pipelines import json_file
 from ...pipelines.errors import UnclipError
 from ...pipelines.files import inside
+from ..apps.library import Library
 from ..runner import Runner
 from .hub import Hub
 from .store import JobStore
@@ -21,6 +22,26 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PACK = "unclip-graph"
 """The name under which the editor finds our files."""
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one server takes.
+
+    Attributes:
+        upload: bytes of a request.
+        queue: jobs that wait or run.
+        per_client: those of one address.
+        streams: streams of events that are open.
+    """
+
+    upload: int = 100 * 2**20
+    queue: int = 10_000
+    per_client: int = 1_000
+    streams: int = 100
+
+
+LIMITS = Limits()
 
 
 @dataclass
@@ -36,6 +57,8 @@ class Server:
         wake: called when there is something to run.
         interrupt: stops the run of a job by its id, or whatever runs; whether it did.
         free: forgets results and models before the next run.
+        library: the workflows that are apps.
+        limits: how much it takes.
         log: the last lines that the server printed.
     """
 
@@ -47,6 +70,8 @@ class Server:
     wake: Callable[[], None]
     interrupt: Callable[[str | None], bool]
     free: Callable[[], None]
+    library: Library
+    limits: Limits = LIMITS
     log: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

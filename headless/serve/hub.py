@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +38,37 @@ class Hub:
     def __init__(self, features: dict[str, Any]) -> None:
         self._features = features
         self._clients: dict[str, Client] = {}
+        self._listeners: dict[str, list[asyncio.Queue[tuple[str, Any]]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: set[asyncio.Future[Any]] = set()
+
+    def open(self) -> None:
+        """Remember the event loop in which everything is sent."""
+        self._loop = asyncio.get_running_loop()
+
+    @contextmanager
+    def listening(self, job: str) -> Iterator[asyncio.Queue[tuple[str, Any]]]:
+        """The events of one job from now on, and "ended" when it has; a full queue loses some."""
+        heard: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(BACKLOG)
+        self._listeners.setdefault(job, []).append(heard)
+        try:
+            yield heard
+        finally:
+            self._listeners[job].remove(heard)
+            if not self._listeners[job]:
+                del self._listeners[job]
+
+    def publish(self, job: str, event: str, data: Any) -> None:
+        """Tell those who listen to a job."""
+        if job in self._listeners and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._hear, job, (event, data))
+
+    def _hear(self, job: str, told: tuple[str, Any]) -> None:
+        for heard in self._listeners.get(job, ()):
+            if told[0] == "ended" and heard.full():
+                heard.get_nowait()
+            with suppress(asyncio.QueueFull):
+                heard.put_nowait(told)
 
     async def serve(
         self, request: web.Request, sid: str, hello: dict[str, Any]
@@ -45,7 +76,6 @@ class Hub:
         """Keep a websocket until it closes; a new one of the same id replaces the old."""
         socket = web.WebSocketResponse(heartbeat=30, max_msg_size=2**20)
         await socket.prepare(request)
-        self._loop = asyncio.get_running_loop()
         client = self._clients[sid] = Client(socket)
         sender = asyncio.create_task(self._deliver(client))
         self.send("status", hello, sid)
@@ -106,7 +136,7 @@ class Hub:
 
     def _post(self, message: str | bytes, sid: str | None) -> None:
         if self._loop is None or self._loop.is_closed():
-            return  # nobody has come yet
+            return  # it does not run yet, or no longer
         self._loop.call_soon_threadsafe(self._put, message, sid)
 
     def _put(self, message: str | bytes, sid: str | None) -> None:

@@ -89,7 +89,7 @@ class Job:
             "create_time": self.created,
             "execution_start_time": self.started,
             "execution_end_time": self.ended,
-            "execution_error": self._error(),
+            "execution_error": self.error,
             "outputs_count": len(shown),
             "preview_output": _preview(shown),
             "workflow_id": self.workflow_id,
@@ -106,7 +106,9 @@ class Job:
             "workflow": {"prompt": self.prompt, "extra_data": self.entry()[3]},
         }
 
-    def _error(self) -> Any:
+    @property
+    def error(self) -> Any:
+        """What went wrong in a job that failed."""
         if self.status != FAILED:
             return None
         return next((data for name, data in self.messages if name == "execution_error"), None)

@@ -7,24 +7,12 @@ from typing import Any
 
 from aiohttp import web
 
-from ...nodes import host as nodes_host
-from ..execution.validate import validate
 from ..formats.document import document
 from .context import SERVER, Server, body_of, number, refusal
 from .jobs import ENDED, IN_PROGRESS, PENDING, STATUSES, Job
+from .submit import KEY, behind, cancel, check, exec_info, submit, tell_queue
 
 routes = web.RouteTableDef()
-KEY = "Idempotency-Key"
-
-
-def exec_info(server: Server) -> dict[str, Any]:
-    """How much is left to do."""
-    return {"exec_info": {"queue_remaining": server.store.waiting()}}
-
-
-def tell_queue(server: Server) -> None:
-    """Everybody hears how much is left to do."""
-    server.hub.send("status", {"status": exec_info(server)})
 
 
 def _id(value: Any) -> str:
@@ -60,25 +48,21 @@ async def post_prompt(request: web.Request) -> web.Response:
     prompt = document(body["prompt"], "the prompt").data
     prompt = {id: {**node, "inputs": node.get("inputs", {})} for id, node in prompt.items()}
     targets = body.get("partial_execution_targets")
-    with nodes_host.using(server.runner.host):
-        found = validate(prompt, server.runner.node_classes, targets)
+    found = check(server, prompt, targets)
     if found.error is not None or not found.outputs:
         error = found.error.wire() if found.error else None
         answer = {"error": error, "node_errors": found.node_errors()}
         return web.json_response(answer, status=400)
-    job = server.store.add(
-        Job(
-            _id(body.get("prompt_id")),
-            _number(server, body),
-            found.prompt,
-            found.outputs,
-            dict(body.get("extra_data") or {}),
-            body.get("client_id"),
-        ),
-        request.headers.get(KEY),
+    job = submit(
+        server,
+        found,
+        dict(body.get("extra_data") or {}),
+        client=body.get("client_id"),
+        asked_by=request.remote or "",
+        id=_id(body.get("prompt_id")),
+        key=request.headers.get(KEY),
+        number=_number(server, body),
     )
-    server.wake()
-    tell_queue(server)
     told = {"prompt_id": job.id, "number": job.number, "node_errors": found.node_errors()}
     return web.json_response(told)
 
@@ -90,8 +74,7 @@ def _number(server: Server, body: dict[str, Any]) -> float:
             return float(body["number"])
         except (TypeError, ValueError):
             raise refusal(web.HTTPBadRequest, "number must be a number.") from None
-    with server.lock:
-        following = server.store.last_number() + 1
+    following = behind(server)
     return -following if body.get("front") else following
 
 
@@ -220,21 +203,15 @@ async def get_job(request: web.Request) -> web.Response:
 async def cancel_job(request: web.Request) -> web.Response:
     """Stop a job, running or waiting; one that has ended stays as it is."""
     server = request.app[SERVER]
-    return web.json_response({"cancelled": _cancel(server, request.match_info["id"])})
+    return web.json_response({"cancelled": cancel(server, request.match_info["id"])})
 
 
 @routes.post("/jobs/cancel")
 async def cancel_jobs(request: web.Request) -> web.Response:
     """Stop the jobs ``{"job_ids": [...]}``."""
     server, body = request.app[SERVER], await body_of(request)
-    stopped = [_cancel(server, id) for id in _ids(body.get("job_ids", ""))]
+    stopped = [cancel(server, id) for id in _ids(body.get("job_ids", ""))]
     return web.json_response({"cancelled": any(stopped)})
-
-
-def _cancel(server: Server, id: str) -> bool:
-    stopped = bool(server.store.cancel(id)) or server.interrupt(id)
-    tell_queue(server)
-    return stopped
 
 
 @routes.post("/free")

@@ -7,12 +7,12 @@ checked (DNS rebinding, cross-site requests); beyond loopback every request need
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from ..address import is_loopback
 from .context import Handler, refusal
 
 COOKIE = "unclip_token"
@@ -23,14 +23,6 @@ POLICY = (
     "worker-src 'self' blob:; frame-src 'self'; object-src 'none'; base-uri 'self'"
 )
 """The editor asks other hosts for news; with this policy nothing leaves the machine."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine alone."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def guard(host: str, token: str | None) -> Middleware:

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     key TEXT UNIQUE,
     number REAL NOT NULL,
     client TEXT,
+    asked_by TEXT NOT NULL DEFAULT '',
     status TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     created INTEGER NOT NULL,
@@ -66,6 +67,7 @@ class JobStore:
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.executescript(_SCHEMA)
+            self._db.execute("SELECT asked_by FROM jobs LIMIT 1")
         except (OSError, sqlite3.Error) as error:
             raise UnclipError(
                 f"the queue {path} cannot be opened ({error}); move the file away to begin a new "
@@ -94,7 +96,7 @@ class JobStore:
     def _jobs(self, where: str, values: Sequence[Any] = ()) -> list[Job]:
         return [_job(row) for row in self._write(f"{_SELECT} {where}", values)]
 
-    def add(self, job: Job, key: str | None = None) -> Job:
+    def add(self, job: Job, key: str | None = None, asked_by: str = "") -> Job:
         """Queue a job; one that was added under the same id or key is returned instead."""
         with self._lock:
             known = self._jobs("WHERE id = ? OR (key IS NOT NULL AND key = ?)", (job.id, key))
@@ -102,9 +104,12 @@ class JobStore:
                 return known[0]
             texts = [json.dumps(getattr(job, name)) for name in ("prompt", "targets", "extra")]
             self._write(
-                "INSERT INTO jobs (id, key, number, client, status, created, prompt, targets, "
-                "extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (job.id, key, job.number, job.client, PENDING, job.created or now(), *texts),
+                "INSERT INTO jobs (id, key, number, client, asked_by, status, created, prompt, "
+                "targets, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(job.id, key, job.number, job.client, asked_by),
+                    *(PENDING, job.created or now(), *texts),
+                ),
             )
             return self._jobs("WHERE id = ?", (job.id,))[0]
 
@@ -148,10 +153,12 @@ class JobStore:
             order = "ended DESC, sequence DESC" if newest_first else "ended, sequence"
         return self._jobs(f"WHERE status IN ({marks}) ORDER BY {order}", wanted)
 
-    def waiting(self) -> int:
-        """How many jobs wait or run."""
+    def waiting(self, asked_by: str | None = None) -> int:
+        """How many jobs wait or run, of all clients or of one."""
+        which, values = ("AND asked_by = ?", (asked_by,)) if asked_by is not None else ("", ())
         rows = self._write(
-            "SELECT count(*) AS n FROM jobs WHERE status IN (?, ?)", (PENDING, IN_PROGRESS)
+            f"SELECT count(*) AS n FROM jobs WHERE status IN (?, ?) {which}",
+            (PENDING, IN_PROGRESS, *values),
         )
         return int(rows[0]["n"])
 

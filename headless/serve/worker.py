@@ -116,6 +116,7 @@ class Worker(threading.Thread):
                 self._now = None
         self._store.end(job.id, status, outputs, told.meta, told.messages)
         told.left()
+        self._hub.publish(job.id, "ended", {})
 
 
 class Telling(Console):
@@ -149,7 +150,7 @@ class Telling(Console):
             self._start(data["node"], data["display_node"])
         elif name in ("execution_error", "execution_interrupted", "execution_success"):
             self._finish(self._node)
-        self._hub.send(name, data, self._job.client)
+        self._tell(name, data)
 
     def progress(
         self,
@@ -164,12 +165,14 @@ class Telling(Console):
         state = self._nodes.setdefault(node_id, self._where(node_id, node_id))
         state |= {"value": step, "max": total, "state": "running"}
         told = {"value": step, "max": total, "prompt_id": self._job.id, "node": node_id}
-        self._hub.send("progress", told, self._job.client)
+        self._tell("progress", told)
         self._tell_states()
         if preview and self._previews and time.monotonic() - self._shown >= PREVIEW_SECONDS:
             self._shown = time.monotonic()
             where = self._where(node_id, state["display_node_id"])
-            self._hub.send_preview(_jpeg(preview()), where, self._job.client)
+            jpeg = _jpeg(preview())
+            self._hub.send_preview(jpeg, where, self._job.client)
+            self._hub.publish(self._job.id, "preview", (node_id, jpeg))
 
     def warn(self, message: str) -> None:
         """A warning stands on the node that runs."""
@@ -195,7 +198,11 @@ class Telling(Console):
     def left(self) -> None:
         """The last message of a run: no node runs any more."""
         told = {"node": None, "prompt_id": self._job.id}
-        self._hub.send("executing", told, self._job.client)
+        self._tell("executing", told)
+
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
+        self._hub.send(event, data, self._job.client)
+        self._hub.publish(self._job.id, event, data)
 
     def _where(self, node_id: str, display: str) -> dict[str, Any]:
         return {
@@ -221,7 +228,7 @@ class Telling(Console):
 
     def _tell_states(self) -> None:
         told = {"prompt_id": self._job.id, "nodes": self._nodes}
-        self._hub.send("progress_state", told, self._job.client)
+        self._tell("progress_state", told)
 
 
 def _jpeg(picture: Image) -> bytes:
