@@ -21,8 +21,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from unclip_graph import UnCLIP
+from unclip_graph.pipelines.images import to_pil
 from unclip_graph.training.scenes import (
     POSITIONS,
     Mix,
@@ -186,7 +188,7 @@ def sheet(pictures: Pictures, path: Path, columns: int = 12, rows: int = 6) -> N
     edge = SHEET_TILE
     canvas = Image.new("RGB", (columns * edge, -(-len(chosen) // columns) * edge), "white")
     for i, picture in enumerate(chosen):
-        tile = Image.fromarray((picture * 255).round().astype(np.uint8)).resize((edge, edge))
+        tile = to_pil(torch.from_numpy(picture)[None])[0].resize((edge, edge))
         canvas.paste(tile, (i % columns * edge, i // columns * edge))
     canvas.save(path, optimize=True)
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..pipelines.images import levels
 from . import scenes
 from .loop import Setting
 from .scenes import SceneBatch, sprites
@@ -44,8 +45,7 @@ def canonical(batch: SceneBatch, language: Any, encoder: CaptionEncoder) -> Text
 
 def drawn(batch: SceneBatch, size: int = scenes.IMAGE_SIZE) -> Tensor:
     """Rendered scenes as bytes [B, 3, size, size], which travel at a quarter of the cost."""
-    picture = torch.from_numpy(render(batch, size)).mul_(255).round_().to(torch.uint8)
-    return picture.permute(0, 3, 1, 2).contiguous()
+    return levels(torch.from_numpy(render(batch, size))).permute(0, 3, 1, 2).contiguous()
 
 
 def in_range(picture: Tensor, device: torch.device) -> Tensor:

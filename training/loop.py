@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 import torch.distributed as dist
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ..pipelines.images import to_pil
 from .curves import History, draw_curves
 from .design import DESIGNS, Design
 from .graph import Batch, Replayed
@@ -229,8 +229,8 @@ class Trainer:
             folder = self.work / "samples"
             folder.mkdir(exist_ok=True)
             path = folder / f"{self.stage.name}-{self.samples:08d}.png"
-            pixels = (evaluation.picture.clip(0, 1) * 255).round().astype(np.uint8)
-            Image.fromarray(pixels).save(path)
+            (picture,) = to_pil(torch.from_numpy(evaluation.picture)[None])
+            picture.save(path)
 
     def report(self, what: str, figures: dict[str, float]) -> None:
         """Print figures and keep them for the curves."""

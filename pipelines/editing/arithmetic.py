@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..embeddings import ImageEmbedding, NullEmbedding, paired_size
-from ..errors import UnclipError
+from ..errors import UnclipError, warn
 from .modes import Operation
 from .sphere import unit, unit_sum
 
@@ -82,14 +82,23 @@ def compute(
 def stacked(embeds: list[ImageEmbedding]) -> ImageEmbedding:
     """Batches joined into one, in order; nulls alone are a null.
 
+    A null among others is no longer known for one, with an UnclipWarning: it becomes the embedding
+    of a black picture or zeros, which a decoder may not take for its own null.
+
     Raises:
         SpaceMismatchError: the embeddings do not share a space.
     """
     for one in embeds:
         embeds[0].space.require(one.space, "the first embedding")
     vectors = torch.cat([one.vectors for one in embeds])
-    if all(isinstance(one, NullEmbedding) for one in embeds):
+    nulls = sum(isinstance(one, NullEmbedding) for one in embeds)
+    if nulls == len(embeds):
         return NullEmbedding(vectors, embeds[0].space)
+    if nulls:
+        warn(
+            "Embed batch: an empty negative among others is taken for the embedding of a picture. "
+            "Decode those rows by themselves, or give them a negative prompt."
+        )
     return ImageEmbedding(vectors, embeds[0].space, ", ".join(one.source for one in embeds))
 
 
