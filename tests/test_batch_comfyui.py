@@ -1,4 +1,4 @@
-"""`unclip batch --engine comfyui`: against ComfyUI's routes, and ComfyUI itself if it is there.
+"""`unclip batch --engine comfyui`: against `unclip serve`, and ComfyUI itself if it is there.
 
 COMFYUI_PATH names a checkout and COMFYUI_PYTHON its interpreter; see test_comfyui.py.
 """
@@ -13,9 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
-from comfyui_server import Server
 from PIL import Image
 from unclip_graph.headless.command.cli import main
+
+pytest.importorskip("aiohttp", reason="pip install '.[serve]'")
+
+from served import Served
+from unclip_graph.headless.serve.jobs import CANCELLED, COMPLETED, IN_PROGRESS, PENDING
 
 COPY = {
     "1": {"class_type": "LoadImage", "inputs": {"image": "base.png"}},
@@ -40,7 +44,7 @@ def _work_in_an_empty_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def server(tmp_path):
-    running = Server(tmp_path / "server")
+    running = Served(tmp_path / "server")
     yield running
     running.close()
 
@@ -120,10 +124,15 @@ def test_a_server_that_is_broken_stops_the_batch_and_fails_no_row(server, batch,
 
 
 def test_a_node_that_fails_on_the_server_fails_the_row(server, batch):
+    Path("server/output").mkdir()
+    Path("server/output/taken").write_text("a file where a folder should be")
     Path("bad.png").write_bytes(b"none")
-    code, _, _ = batch(server.url, "image\na.png\nbad.png\n")
+    code, _, _ = batch(
+        server.url, "image,Save.filename_prefix\na.png,x\na.png,taken/x\nbad.png,x\n"
+    )
     assert code == 3
-    assert "node 1 (LoadImage) failed: " in manifest()["00002"]["error"]
+    assert 'node 2 "Save" (SaveImage) failed: ' in manifest()["00002"]["error"]
+    assert "does not take bad.png" in manifest()["00003"]["error"]
 
 
 def test_an_address_without_comfyui_is_refused(batch, server):
@@ -145,20 +154,18 @@ def test_a_server_that_goes_away_costs_no_finished_row(server, batch, monkeypatc
     def leave():
         while not Path("out/00001.png").exists():
             time.sleep(0.01)
-        server.paused.set()
         server.close()
 
     leaving = threading.Thread(target=leave)
     leaving.start()
     code, _, err = batch(server.url, table)
     leaving.join()
-    server.paused.clear()
     assert code == 1
     assert f"the ComfyUI at {server.url} does not answer any more (connection refused)" in err
     assert "rows are finished; run the same command again to go on" in err
     before = manifest()
     assert 1 <= len(before) < 9
-    back = Server(tmp_path / "server", server.port)
+    back = Served(tmp_path / "server", server.port)
     try:
         assert batch(back.url, table)[0] == 0
     finally:
@@ -170,45 +177,45 @@ def test_a_server_that_goes_away_costs_no_finished_row(server, batch, monkeypatc
 
 def test_a_server_that_restarts_is_sent_the_row_again(server, batch, monkeypatch):
     monkeypatch.setattr("unclip_graph.headless.batch.comfyui.ASK_QUEUE_EVERY", 2)
-    server.paused.set()
+    asked = []
 
     def forget():
-        while not server.running:
-            time.sleep(0.01)
-        server.running, server.pending = [], []
-        server.history = {"": None}
-        time.sleep(1)
-        server.paused.clear()
+        with server.paused():
+            while not (ids := server.ids(IN_PROGRESS)):
+                time.sleep(0.01)
+            asked.extend(ids)
+            server.lose()
 
     forgetting = threading.Thread(target=forget)
     forgetting.start()
     code, _, err = batch(server.url, "image\na.png\nb.png\n")
     forgetting.join()
     assert code == 0, err
-    assert len(server.log) > 2
+    assert asked and set(asked) <= set(server.ids(COMPLETED))
     assert colour("out/00002.png") == COLOURS["b.png"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_takes_back_what_is_queued(server):
     Path("table.csv").write_text("image\na.png\nb.png\nc.png\n")
-    server.paused.set()
     words = ["batch", "copy.json", "--inputs", "table.csv", "--out", "out"]
     words += ["--engine", "comfyui", "--server", server.url]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "unclip_graph.headless", *words],
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    while not server.pending:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=30)[1]
+    with server.paused():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "unclip_graph.headless", *words],
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        while not (server.ids(PENDING) and server.ids(IN_PROGRESS)):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "0 of 3 rows are finished" in err
-    assert server.pending == []
-    assert server.stop.is_set()
+    while server.ids(PENDING, IN_PROGRESS):
+        time.sleep(0.01)
+    assert len(server.ids(CANCELLED)) == 2
 
 
 @pytest.mark.skipif(

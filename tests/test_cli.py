@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-from comfyui_server import Server
 from PIL import Image
 from unclip_graph.headless.command.cli import main
 
@@ -363,7 +362,10 @@ def test_export_asks_a_server_what_foreign_nodes_declare(unclip, tmp_path):
     code, out, err = unclip("export", flow)
     assert (code, json.loads(out)["1"]["inputs"]) == (0, {})
     assert "not known here: Foreign" in err
-    server = Server(tmp_path / "server")
+    pytest.importorskip("aiohttp", reason="pip install '.[serve]'")
+    from served import Served
+
+    server = Served(tmp_path / "server")
     server.runner.node_classes["Foreign"] = Foreign
     try:
         code, out, err = unclip("export", flow, "--server", server.url)

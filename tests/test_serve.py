@@ -14,9 +14,11 @@ pytest.importorskip("aiohttp", reason="pip install '.[serve]'")
 
 from aiohttp import FormData, WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
-from unclip_graph.headless.runner import Runner
+from unclip_graph.headless.runner import Runner, _ongoing
 from unclip_graph.headless.serve.app import application
+from unclip_graph.headless.serve.context import Limits
 from unclip_graph.headless.serve.jobs import PENDING, Job
+from unclip_graph.headless.serve.log import LOG
 from unclip_graph.headless.serve.store import JobStore
 
 PICTURE = {
@@ -388,5 +390,59 @@ def test_a_preview_travels_with_its_node_to_clients_that_read_that(folders):
             kind, length = struct.unpack(">II", (frame := await binary(new))[:8])
             assert kind == 4 and json.loads(frame[8 : 8 + length])["node_id"] == "5"
             assert struct.unpack(">II", (await binary(old))[:8]) == (1, 1)
+
+    asyncio.run(scenario())
+
+
+def test_numbers_and_lines_tell_what_happened(folders, capsys):
+    async def scenario():
+        async with client(folders, json_log=True) as served:
+            id = await queue(served)
+            await ended(served, id)
+            while "job ended" not in "".join(await log(served)):
+                await asyncio.sleep(0.02)
+            told = await (await served.get("/metrics")).text()
+            for line in (
+                'unclip_jobs{status="completed"} 1',
+                'unclip_jobs_ended_total{status="completed"} 1',
+                'unclip_job_seconds_bucket{le="+Inf"} 1',
+                'unclip_http_requests_total{method="POST",status="200"} 1',
+                "unclip_websockets 0",
+            ):
+                assert line in told.splitlines()
+            return json.loads((await log(served))[-1])
+
+    async def log(served):
+        entries = (await (await served.get("/internal/logs/raw")).json())["entries"]
+        return [entry["m"] for entry in entries]
+
+    LOG.setLevel("INFO")
+    line = asyncio.run(scenario())
+    assert (line["event"], line["level"], line["status"]) == ("job ended", "info", "completed")
+    assert json.loads(capsys.readouterr().err.splitlines()[-1]) == line
+
+
+def test_a_full_queue_says_when_to_come_again(folders):
+    async def scenario(limits, says):
+        async with client(folders, limits=limits) as served:
+            with _ongoing:
+                assert (await served.post("/prompt", json={"prompt": PICTURE})).status == 200
+                refused = await served.post("/prompt", json={"prompt": PICTURE})
+            assert refused.status == 429 and says in (await refused.json())["error"]
+            assert int(refused.headers["Retry-After"]) > 0
+
+    asyncio.run(scenario(Limits(queue=1), "The queue is full"))
+    (folders / "user" / "jobs.sqlite").unlink()
+    asyncio.run(scenario(Limits(per_client=1), "of yours wait"))
+
+
+def test_a_request_that_is_too_large_is_refused(folders):
+    async def scenario():
+        async with client(folders, limits=Limits(upload=1000)) as served:
+            form = FormData()
+            form.add_field("image", b"x" * 2000, filename="a.png", content_type="image/png")
+            for sent in ({"json": {"prompt": "x" * 2000}}, {"data": form}):
+                path = "/prompt" if "json" in sent else "/upload/image"
+                assert (await served.post(path, **sent)).status == 413
 
     asyncio.run(scenario())

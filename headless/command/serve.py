@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import webbrowser
@@ -14,7 +15,7 @@ from typing import Any
 from ...pipelines.errors import UnclipError
 from ..address import TOKEN, require_token
 from ..console import Console
-from .options import runner_from
+from .options import positive, runner_from
 
 PORT = 8188
 
@@ -39,6 +40,16 @@ def add_serve(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         metavar="DIR",
         help="settings, saved workflows and the queue (default: ./user)",
     )
+    parser.add_argument(
+        "--queue",
+        type=positive,
+        default=10_000,
+        metavar="N",
+        help="jobs that may wait, and a tenth of them for each address (default: 10000)",
+    )
+    parser.add_argument(
+        "--max-upload", type=positive, default=100, metavar="MB", help="of a request (default: 100)"
+    )
     parser.set_defaults(command=serve)
 
 
@@ -61,6 +72,8 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
         from aiohttp import web
 
         from ..serve.app import application
+        from ..serve.context import Limits
+        from ..serve.log import LOG, say
     except ImportError:
         raise UnclipError(
             "unclip serve needs aiohttp and the editor: pip install 'unclip-graph[serve]'."
@@ -68,7 +81,21 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
     host, token = arguments.host, arguments.token
     require_token(host, token)
     runner = runner_from(arguments, console, output=arguments.out)
-    app = application(runner, host=host, token=token, user=arguments.user)
+    limits = Limits(
+        upload=arguments.max_upload * 2**20,
+        queue=arguments.queue,
+        per_client=max(arguments.queue // 10, 1),
+    )
+    app = application(
+        runner,
+        host=host,
+        token=token,
+        user=arguments.user,
+        limits=limits,
+        json_log=arguments.json,
+    )
+    LOG.setLevel(logging.DEBUG if arguments.json or arguments.verbose else logging.INFO)
+    LOG.disabled = arguments.quiet
 
     def address(serving: Any) -> tuple[str, str]:
         """Where the editor is, and the page to open; port 0 is any that is free."""
@@ -89,6 +116,8 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
             ) from None
         url, page = address(serving)
         console.say(f"The editor is at {url} (stop with Ctrl-C)")
+        if arguments.json:
+            say("listening", url=url)
         if not arguments.no_browser:
             webbrowser.open(page)
         try:

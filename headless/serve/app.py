@@ -15,6 +15,8 @@ from ..runner import Runner
 from . import routes_apps, routes_editor, routes_files, routes_jobs, routes_nodes, routes_users
 from .context import LIMITS, PACK, SERVER, Limits, Server, plain_errors
 from .hub import Hub
+from .log import LOG, Lines
+from .metrics import METRICS, Metrics, answer, observed
 from .security import guard
 from .store import JobStore
 from .submit import exec_info, tell_queue
@@ -24,6 +26,7 @@ EDITOR_PACKAGE = "comfyui_frontend_package"
 DRAIN_SECONDS = 30
 MODULES = (routes_nodes, routes_jobs, routes_files, routes_users, routes_editor, routes_apps)
 WORKER = web.AppKey("worker", Worker)
+JSON_LOG = web.AppKey("json_log", bool)
 
 
 def editor_files() -> Path:
@@ -50,6 +53,7 @@ def application(
     user: Path = Path("user"),
     editor: Path | None = None,
     limits: Limits = LIMITS,
+    json_log: bool = False,
 ) -> web.Application:
     """The application of one server.
 
@@ -60,20 +64,24 @@ def application(
         user: the folder of settings, saved workflows and the queue.
         editor: the editor's static files; by default those of its package.
         limits: how much it takes.
+        json_log: log JSON lines.
 
     Raises:
         UnclipError: the editor is not installed, or the queue cannot be opened.
     """
     app = web.Application(
-        client_max_size=limits.upload, middlewares=[guard(host, token), plain_errors]
+        client_max_size=limits.upload,
+        middlewares=[observed, guard(host, token), plain_errors],
     )
+    app[JSON_LOG] = json_log
+    metrics = app[METRICS] = Metrics()
     store = JobStore(user / "jobs.sqlite")
     hub = Hub(routes_nodes.features(limits.upload))
 
     def told() -> None:
         tell_queue(server)
 
-    worker = Worker(runner, store, hub, told)
+    worker = Worker(runner, store, hub, told, metrics.job_ended)
     server = Server(
         runner,
         store,
@@ -95,6 +103,7 @@ def application(
     for path in ("/ws", "/api/ws"):
         app.router.add_get(path, websocket)
     app.router.add_get("/health", health)
+    app.router.add_get("/metrics", answer)
     app.router.add_get("/", index)
     app.router.add_static(f"/extensions/{PACK}/", routes_editor.WEB)
     app.router.add_static("/", server.editor)
@@ -103,10 +112,20 @@ def application(
 
 
 async def _working(app: web.Application) -> AsyncIterator[None]:
-    """The worker runs while the application does."""
-    app[SERVER].hub.open()
+    """The worker runs while the application does, and what is logged is kept for the editor."""
+    server = app[SERVER]
+
+    def told(entry: dict[str, str]) -> None:
+        for sid in tuple(server.subscribers):
+            server.hub.send("logs", {"entries": [entry], "size": None}, sid)
+
+    lines = Lines(app[JSON_LOG], told)
+    server.log = lines.last
+    LOG.addHandler(lines)
+    server.hub.open()
     app[WORKER].start()
     yield
+    LOG.removeHandler(lines)
     app[WORKER].drain(DRAIN_SECONDS)
     app[SERVER].store.close()
 

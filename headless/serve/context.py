@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Server:
         library: the workflows that are apps.
         limits: how much it takes.
         log: the last lines that the server printed.
+        subscribers: the websockets that want each new one.
     """
 
     runner: Runner
@@ -72,7 +73,8 @@ class Server:
     free: Callable[[], None]
     library: Library
     limits: Limits = LIMITS
-    log: list[dict[str, str]] = field(default_factory=list)
+    log: Sequence[dict[str, str]] = ()
+    subscribers: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 

@@ -42,6 +42,11 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: set[asyncio.Future[Any]] = set()
 
+    @property
+    def connected(self) -> int:
+        """How many clients there are."""
+        return len(self._clients)
+
     def open(self) -> None:
         """Remember the event loop in which everything is sent."""
         self._loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ..folders import EXAMPLES
 from ..job import example_names
-from .context import PACK, ROOT, SERVER
+from .context import PACK, ROOT, SERVER, body_of
 
 routes = web.RouteTableDef()
 WEB = ROOT / "web"
@@ -87,13 +87,16 @@ async def log(request: web.Request) -> web.Response:
 @routes.get("/internal/logs/raw")
 async def raw_log(request: web.Request) -> web.Response:
     """The same with times."""
-    entries = request.app[SERVER].log
+    entries = list(request.app[SERVER].log)
     return web.json_response({"entries": entries, "size": {"cols": 80, "rows": 24}})
 
 
 @routes.patch("/internal/logs/subscribe")
 async def subscribe(request: web.Request) -> web.Response:
-    """The editor asks to be told of new lines."""
+    """The editor asks to be told of new lines, or no longer."""
+    subscribers, body = request.app[SERVER].subscribers, await body_of(request)
+    change = subscribers.add if body.get("enabled") else subscribers.discard
+    change(str(body.get("clientId")))
     return web.Response()
 
 

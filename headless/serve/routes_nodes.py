@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 import sys
@@ -13,6 +12,7 @@ from aiohttp import web
 from ...nodes import NODE_CLASS_MAPPINGS
 from ...nodes import host as nodes_host
 from .context import PACK, SERVER, Server
+from .log import FIELDS, LOG
 
 routes = web.RouteTableDef()
 FEATURES: dict[str, Any] = {
@@ -71,7 +71,7 @@ async def object_info(request: web.Request) -> web.Response:
         try:
             told[name] = node_info(server, name)
         except Exception:  # a pack of other people may raise anything
-            logging.getLogger(__name__).exception("%s cannot be declared", name)
+            LOG.exception("a node cannot be declared", extra={FIELDS: {"class_type": name}})
     return web.json_response(told)
 
 

@@ -162,6 +162,11 @@ class JobStore:
         )
         return int(rows[0]["n"])
 
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are of each status."""
+        rows = self._write("SELECT status, count(*) AS n FROM jobs GROUP BY status")
+        return {row["status"]: row["n"] for row in rows}
+
     def last_number(self) -> int:
         """The largest number that a job has had, so that a new server goes on behind it."""
         rows = self._write("SELECT coalesce(max(abs(number)), -1) AS n FROM jobs")

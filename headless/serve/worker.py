@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from ..job import Job as Prepared
 from ..runner import Runner
 from .hub import Hub
 from .jobs import CANCELLED, COMPLETED, FAILED, Job
+from .log import FIELDS, LOG, say
 from .store import JobStore, now
 
 if TYPE_CHECKING:
@@ -38,12 +38,23 @@ _KEPT = (
 class Worker(threading.Thread):
     """The thread that runs jobs.
 
-    ``told`` is called when the length of the queue has changed.
+    Args:
+        runner, store, hub: what runs them, where they are kept, who is told.
+        told: called when the length of the queue has changed.
+        ended: called with the status of a job that has ended, and its seconds.
     """
 
-    def __init__(self, runner: Runner, store: JobStore, hub: Hub, told: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        store: JobStore,
+        hub: Hub,
+        told: Callable[[], None],
+        ended: Callable[[str, float], None],
+    ) -> None:
         super().__init__(name="unclip-worker", daemon=True)
-        self._runner, self._store, self._hub, self._told = runner, store, hub, told
+        self._runner, self._store, self._hub = runner, store, hub
+        self._told, self._ended = told, ended
         self._work = threading.Event()
         self._leave = threading.Event()
         self._free = threading.Event()
@@ -89,7 +100,7 @@ class Worker(threading.Thread):
             self._told()
 
     def _run(self, job: Job) -> None:
-        stop = threading.Event()
+        stop, start = threading.Event(), time.monotonic()
         with self._lock:
             self._now = job.id, stop
         told = Telling(job, self._hub)
@@ -107,7 +118,7 @@ class Worker(threading.Thread):
             status, outputs = CANCELLED, {}
         except Exception as error:  # whatever it is, the next job gets its turn
             if not isinstance(error, UnclipError):
-                logging.getLogger(__name__).exception("job %s", job.id)
+                LOG.exception("a job could not run", extra={FIELDS: {"job": job.id}})
             # Refused now though it was accepted: a file is gone, the disk is full.
             told.refused(error)
             status, outputs = FAILED, {}
@@ -117,6 +128,9 @@ class Worker(threading.Thread):
         self._store.end(job.id, status, outputs, told.meta, told.messages)
         told.left()
         self._hub.publish(job.id, "ended", {})
+        seconds = round(time.monotonic() - start, 3)
+        self._ended(status, seconds)
+        say("job ended", job=job.id, status=status, seconds=seconds, client=job.client)
 
 
 class Telling(Console):
