@@ -20,6 +20,12 @@ from .metrics import METRICS, Metrics, answer, observed
 from .security import guard
 from .store import JobStore
 from .submit import exec_info, tell_queue
+from .v2 import routes_assets
+from .v2 import routes_jobs as v2_jobs
+from .v2.assets import Assets
+from .v2.errors import enveloped
+from .v2.routes_assets import ASSETS
+from .v2.routes_jobs import STREAMS
 from .worker import Worker
 
 EDITOR_PACKAGE = "comfyui_frontend_package"
@@ -71,7 +77,7 @@ def application(
     """
     app = web.Application(
         client_max_size=limits.upload,
-        middlewares=[observed, guard(host, token), plain_errors],
+        middlewares=[observed, enveloped, guard(host, token), plain_errors],
     )
     app[JSON_LOG] = json_log
     metrics = app[METRICS] = Metrics()
@@ -89,6 +95,7 @@ def application(
         user,
         editor or editor_files(),
         worker.wake,
+        worker.running,
         worker.interrupt,
         worker.free,
         Library(runner, [user / "default" / "workflows"]),
@@ -100,6 +107,9 @@ def application(
             assert isinstance(route, web.RouteDef)
             app.router.add_route(route.method, route.path, route.handler)
             app.router.add_route(route.method, f"/api{route.path}", route.handler)
+    app[ASSETS] = Assets(store.path, Path(runner.folders.inputs[0]))
+    app[STREAMS] = set()
+    app.router.add_routes([*routes_assets.routes, *v2_jobs.routes])
     for path in ("/ws", "/api/ws"):
         app.router.add_get(path, websocket)
     app.router.add_get("/health", health)
@@ -127,6 +137,7 @@ async def _working(app: web.Application) -> AsyncIterator[None]:
     yield
     LOG.removeHandler(lines)
     app[WORKER].drain(DRAIN_SECONDS)
+    app[ASSETS].close()
     app[SERVER].store.close()
 
 

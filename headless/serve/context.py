@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -17,6 +18,9 @@ from ..apps.library import Library
 from ..runner import Runner
 from .hub import Hub
 from .store import JobStore
+
+if TYPE_CHECKING:
+    from .worker import Telling
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PACK = "unclip-graph"
@@ -55,6 +59,7 @@ class Server:
         user: the folder of settings, saved workflows and the queue.
         editor: the static files of the official editor.
         wake: called when there is something to run.
+        running: how a job goes that runs now.
         interrupt: stops the run of a job by its id, or whatever runs; whether it did.
         free: forgets results and models before the next run.
         library: the workflows that are apps.
@@ -69,6 +74,7 @@ class Server:
     user: Path
     editor: Path
     wake: Callable[[], None]
+    running: Callable[[str], Telling | None]
     interrupt: Callable[[str | None], bool]
     free: Callable[[], None]
     library: Library
@@ -135,8 +141,11 @@ def number(request: web.Request, name: str, default: int | None = None) -> int |
 
 @web.middleware
 async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What the engine refuses is the client's mistake, in its words."""
+    """What the engine refuses is the client's mistake, in its words; a full disk is ours."""
     try:
         return await handler(request)
     except UnclipError as error:
         raise refusal(web.HTTPBadRequest, str(error)) from None
+    except sqlite3.OperationalError as error:
+        message = f"The queue cannot be written ({error}); is the disk full?"
+        raise refusal(web.HTTPInsufficientStorage, message) from None

@@ -81,7 +81,7 @@ class Job:
 
     def summary(self) -> dict[str, Any]:
         """As ``GET /jobs`` lists it."""
-        shown = _shown(self.outputs)
+        shown = shown_items(self.outputs)
         told = {
             "id": self.id,
             "status": self.status,
@@ -114,7 +114,7 @@ class Job:
         return next((data for name, data in self.messages if name == "execution_error"), None)
 
 
-def _shown(outputs: dict[str, Any]) -> list[dict[str, Any]]:
+def shown_items(outputs: dict[str, Any]) -> list[dict[str, Any]]:
     """Everything that a job's nodes showed, one by one."""
     found = []
     for node_id, ui in outputs.items():

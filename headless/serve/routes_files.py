@@ -35,7 +35,7 @@ def _folder(server: Server, kind: str) -> Path:
     return Path(folders.inputs[0]) if kind == "input" else folders.of_type(kind)
 
 
-def _existing(server: Server, name: str, kind: str, subfolder: str) -> Path:
+def existing(server: Server, name: str, kind: str, subfolder: str) -> Path:
     """The file of a name, which may end in " [input]" and the like.
 
     Raises:
@@ -58,7 +58,7 @@ async def view(request: web.Request) -> web.StreamResponse:
     query = request.query
     if not query.get("filename"):
         raise refusal(web.HTTPBadRequest, "filename is missing.")
-    path = _existing(
+    path = existing(
         request.app[SERVER],
         query["filename"],
         query.get("type", "output"),
@@ -136,7 +136,7 @@ def _original(server: Server, text: Any) -> Path:
     try:
         told = json.loads(str(text))
         name, kind = str(told["filename"]), str(told.get("type") or "output")
-        return _existing(server, name, kind, str(told.get("subfolder") or ""))
+        return existing(server, name, kind, str(told.get("subfolder") or ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         message = "original_ref is a JSON object with filename, subfolder and type."
         raise refusal(web.HTTPBadRequest, message) from None
@@ -152,11 +152,10 @@ def _checked(content: bytes, original: Path | None) -> bytes:
 
     from ...pipelines.image_files import read_frames
 
+    check_picture(content)
+    if original is None:
+        return content
     try:
-        with Image.open(io.BytesIO(content)) as sent:
-            sent.verify()
-        if original is None:
-            return content
         (kept, *_), texts = read_frames(original), _texts(original)
         with Image.open(io.BytesIO(content)) as sent:
             alpha = sent.convert("RGBA").getchannel("A")
@@ -167,6 +166,27 @@ def _checked(content: bytes, original: Path | None) -> bytes:
     out = io.BytesIO()
     masked.save(out, "PNG", pnginfo=texts)
     return out.getvalue()
+
+
+def check_picture(content: bytes) -> str:
+    """The media type of a picture.
+
+    Raises:
+        UnclipError: it is none, or far too large a one.
+    """
+    from PIL import Image
+
+    from ...pipelines import bounds
+
+    try:
+        with Image.open(io.BytesIO(content)) as sent:
+            width, height = sent.size
+            kind = Image.MIME.get(str(sent.format), "application/octet-stream")
+            sent.verify()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnclipError(f"What was uploaded is no picture that can be read: {error}.") from None
+    bounds.check(bounds.PIXELS, width * height, "What was uploaded", "pixels")
+    return kind
 
 
 def _texts(path: Path) -> Any:

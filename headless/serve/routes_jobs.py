@@ -7,10 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ..formats.document import document
 from .context import SERVER, Server, body_of, number, refusal
 from .jobs import ENDED, IN_PROGRESS, PENDING, STATUSES, Job
-from .submit import KEY, behind, cancel, check, exec_info, submit, tell_queue
+from .submit import KEY, behind, cancel, check, exec_info, prompt_of, submit, tell_queue
 
 routes = web.RouteTableDef()
 
@@ -45,8 +44,7 @@ async def post_prompt(request: web.Request) -> web.Response:
     server, body = request.app[SERVER], await body_of(request)
     if not isinstance(body.get("prompt"), dict) or not body["prompt"]:
         raise _invalid("no_prompt", "No prompt provided")
-    prompt = document(body["prompt"], "the prompt").data
-    prompt = {id: {**node, "inputs": node.get("inputs", {})} for id, node in prompt.items()}
+    prompt = prompt_of(body["prompt"])
     targets = body.get("partial_execution_targets")
     found = check(server, prompt, targets)
     if found.error is not None or not found.outputs:

@@ -68,6 +68,9 @@ class JobStore:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.executescript(_SCHEMA)
             self._db.execute("SELECT asked_by FROM jobs LIMIT 1")
+            (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
         except (OSError, sqlite3.Error) as error:
             raise UnclipError(
                 f"the queue {path} cannot be opened ({error}); move the file away to begin a new "
@@ -161,6 +164,16 @@ class JobStore:
             (PENDING, IN_PROGRESS, *values),
         )
         return int(rows[0]["n"])
+
+    def position(self, id: str) -> int | None:
+        """How many waiting jobs run before one that waits; None if it does not wait."""
+        rows = self._write(
+            "SELECT (SELECT count(*) FROM jobs AS other WHERE other.status = one.status AND "
+            "(other.number, other.sequence) < (one.number, one.sequence)) AS n "
+            "FROM jobs AS one WHERE one.id = ? AND one.status = ?",
+            (id, PENDING),
+        )
+        return int(rows[0]["n"]) if rows else None
 
     def counts(self) -> dict[str, int]:
         """How many jobs there are of each status."""

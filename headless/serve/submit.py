@@ -12,6 +12,7 @@ from aiohttp import web
 from ...nodes import host as nodes_host
 from ..execution.prompt import Prompt
 from ..execution.validate import Validation, validate
+from ..formats.document import document
 from .context import Server, refusal
 from .jobs import ENDED, Job
 
@@ -28,6 +29,16 @@ def exec_info(server: Server) -> dict[str, Any]:
 def tell_queue(server: Server) -> None:
     """Everybody hears how much is left to do."""
     server.hub.send("status", {"status": exec_info(server)})
+
+
+def prompt_of(sent: Any) -> Prompt:
+    """A prompt as it came, checked in outline.
+
+    Raises:
+        WorkflowError: it is none.
+    """
+    prompt = document(sent, "the prompt").data
+    return {id: {**node, "inputs": node.get("inputs", {})} for id, node in prompt.items()}
 
 
 def check(server: Server, prompt: Prompt, targets: list[str] | None = None) -> Validation:

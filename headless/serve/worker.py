@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...pipelines.errors import Cancelled, UnclipError
 from ..console import Console
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from ..console import Preview
 
+T = TypeVar("T")
+RETRY_SECONDS = 1.0
 PREVIEW_SECONDS = 0.3
 PREVIEW_EDGE = 512
 _STATUS = {"success": COMPLETED, "error": FAILED, "interrupted": CANCELLED}
@@ -58,7 +62,7 @@ class Worker(threading.Thread):
         self._work = threading.Event()
         self._leave = threading.Event()
         self._free = threading.Event()
-        self._now: tuple[str, threading.Event] | None = None
+        self._now: Telling | None = None
         self._lock = threading.Lock()
 
     def wake(self) -> None:
@@ -73,10 +77,15 @@ class Worker(threading.Thread):
     def interrupt(self, id: str | None = None) -> bool:
         """Stop the job that runs, if it is that one; whether it did."""
         with self._lock:
-            if self._now is None or id not in (None, self._now[0]):
+            if self._now is None or id not in (None, self._now.id):
                 return False
-            self._now[1].set()
+            self._now.stop.set()
             return True
+
+    def running(self, id: str) -> Telling | None:
+        """How the job of that id goes, if it is the one that runs."""
+        now = self._now
+        return now if now is not None and now.id == id else None
 
     def drain(self, seconds: float) -> None:
         """Take no further job; wait for the one that runs, then stop it. It runs again later."""
@@ -91,7 +100,7 @@ class Worker(threading.Thread):
             if self._free.is_set():
                 self._free.clear()
                 self._runner.free()
-            job = self._store.take()
+            job = self._insist(self._store.take)
             if job is None:
                 self._work.wait()
                 continue
@@ -99,18 +108,27 @@ class Worker(threading.Thread):
             self._run(job)
             self._told()
 
+    def _insist(self, action: Callable[[], T]) -> T | None:
+        """Do something with the queue; on a full disk again and again, until told to leave."""
+        while True:
+            try:
+                return action()
+            except sqlite3.Error as error:
+                say("the queue cannot be written", logging.ERROR, why=error)
+                if self._leave.wait(RETRY_SECONDS):
+                    return None
+
     def _run(self, job: Job) -> None:
-        stop, start = threading.Event(), time.monotonic()
+        told, start = Telling(job, self._hub), time.monotonic()
         with self._lock:
-            self._now = job.id, stop
-        told = Telling(job, self._hub)
+            self._now = told
         prepared = Prepared(job.id, job.prompt, targets=job.targets, extra=job.extra)
         try:
             result = self._runner.run_job(
                 prepared,
                 console=told,
                 on_event=told.on_event,
-                stop=stop,
+                stop=told.stop,
                 prompt_id=job.id,
             ).result
             status, outputs = _STATUS[result.status], result.ui
@@ -122,10 +140,9 @@ class Worker(threading.Thread):
             # Refused now though it was accepted: a file is gone, the disk is full.
             told.refused(error)
             status, outputs = FAILED, {}
-        finally:
-            with self._lock:
-                self._now = None
-        self._store.end(job.id, status, outputs, told.meta, told.messages)
+        self._insist(lambda: self._store.end(job.id, status, outputs, told.meta, told.messages))
+        with self._lock:
+            self._now = None
         told.left()
         self._hub.publish(job.id, "ended", {})
         seconds = round(time.monotonic() - start, 3)
@@ -137,15 +154,23 @@ class Telling(Console):
     """Passes the events of a run on to its client, and keeps those of the history.
 
     Attributes:
+        id: of the job.
+        stop: set it to stop the run.
+        nodes: how far each node is that has begun.
+        cached: nodes whose results were known.
+        outputs: what nodes have shown so far.
         messages: pairs of event and data, as in ComfyUI's history.
         meta: where in the graph the nodes that showed something stand.
     """
 
     def __init__(self, job: Job, hub: Hub) -> None:
+        self.id, self.stop = job.id, threading.Event()
+        self.nodes: dict[str, dict[str, Any]] = {}
+        self.cached: list[str] = []
+        self.outputs: dict[str, Any] = {}
         self.messages: list[Any] = []
         self.meta: dict[str, Any] = {}
         self._job, self._hub = job, hub
-        self._nodes: dict[str, dict[str, Any]] = {}
         self._node: str | None = None
         self._shown = 0.0
         self._previews = job.extra.get("preview_method") != "none"
@@ -159,7 +184,10 @@ class Telling(Console):
             self._finish(data["node"])
             if data["output"] is None:
                 return
+            self.outputs[data["node"]] = data["output"]
             self.meta[data["node"]] = self._where(data["node"], data["display_node"])
+        elif name == "execution_cached":
+            self.cached = list(data["nodes"])
         elif name == "executing":
             self._start(data["node"], data["display_node"])
         elif name in ("execution_error", "execution_interrupted", "execution_success"):
@@ -176,7 +204,7 @@ class Telling(Console):
         preview: Preview | None = None,
     ) -> None:
         """A step of a node, with its picture a few times a second."""
-        state = self._nodes.setdefault(node_id, self._where(node_id, node_id))
+        state = self.nodes.setdefault(node_id, self._where(node_id, node_id))
         state |= {"value": step, "max": total, "state": "running"}
         told = {"value": step, "max": total, "prompt_id": self._job.id, "node": node_id}
         self._tell("progress", told)
@@ -231,17 +259,17 @@ class Telling(Console):
         self._finish(self._node)
         self._node = node_id
         begun = {"value": 0, "max": 1, "state": "running"}
-        self._nodes[node_id] = self._where(node_id, display) | begun
+        self.nodes[node_id] = self._where(node_id, display) | begun
         self._tell_states()
 
     def _finish(self, node_id: str | None) -> None:
-        state = self._nodes.get(node_id or "")
+        state = self.nodes.get(node_id or "")
         if state is not None and state["state"] == "running":
             state |= {"value": state["max"], "state": "finished"}
             self._tell_states()
 
     def _tell_states(self) -> None:
-        told = {"prompt_id": self._job.id, "nodes": self._nodes}
+        told = {"prompt_id": self._job.id, "nodes": self.nodes}
         self._tell("progress_state", told)
 
 
