@@ -238,6 +238,9 @@ def test_pictures_are_scaled_joined_and_inverted(nodes):
     for method in ("bilinear", "lanczos"):
         by = run("ImageScaleBy", image=one, upscale_method=method, scale_by=0.5)
         assert by.shape == (1, 4, 8, 3)
+    # The core cuts levels off before lanczos.
+    dim = run("ImageScaleBy", image=one + 0.999, upscale_method="lanczos", scale_by=2.0)
+    assert (dim * 255).unique().tolist() == [254]
     both = run("ImageBatch", image1=one, image2=two)
     assert both.shape == (3, 8, 16, 3)
     assert both[:, 0, 0, 0].tolist() == [0, 1, 1]

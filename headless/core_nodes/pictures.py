@@ -204,10 +204,9 @@ def _lanczos(images: torch.Tensor, width: int, height: int) -> torch.Tensor:
     import torch
     from PIL import Image
 
-    from ...pipelines.images import levels
-
     size, lanczos = (width, height), Image.Resampling.LANCZOS
-    bytes_ = levels(images).numpy()
+    # Cut off, not rounded, as the core does here.
+    bytes_ = (images * 255).clamp(0, 255).to(torch.uint8).cpu().numpy()
     grey = images.shape[-1] == 1
     pictures = [Image.fromarray(one[..., 0] if grey else one) for one in bytes_]
     scaled = [np.asarray(picture.resize(size, lanczos)) for picture in pictures]
