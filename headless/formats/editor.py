@@ -12,6 +12,7 @@ from ...pipelines.errors import warn
 from ..execution.prompt import Prompt
 from ..execution.prompt import links as links_of
 from ..nodeclass import Declarations, NodeClasses
+from .broadcast import BROADCASTERS, with_broadcast_links
 from .editor_nodes import DECORATIONS, VIRTUAL
 from .group_nodes import group_nodes
 from .links import BYPASSED, MUTED, Links, Value
@@ -40,6 +41,7 @@ def to_prompt(
         WorkflowError: a subgraph or group node cannot be unfolded.
     """
     declarations = Declarations(node_classes)
+    workflow = with_broadcast_links(workflow)
     placed = unfolded(workflow, declarations)
     values = _constants(placed, declarations, rng)
     promoted = promoted_values(placed, declarations)
@@ -173,14 +175,14 @@ def _drop_links_to_unsent(prompt: Prompt) -> None:
 def _leave_out_decorations(
     placed: Mapping[str, Placed], prompt: Prompt, declarations: Declarations
 ) -> None:
-    """Leave out nodes of unknown classes that nothing is wired to: they cannot matter."""
+    """Leave out nodes of unknown classes that nothing is wired to or that only send on."""
     used = {source for node in prompt.values() for _, source, _ in links_of(node)}
     alone = [
         node_id
         for node_id, node in prompt.items()
         if node_id not in used
         and declarations.get(node["class_type"]) is None
-        and not any(True for _ in links_of(node))
+        and (node["class_type"] in BROADCASTERS or not any(True for _ in links_of(node)))
     ]
     gone = Counter(prompt.pop(node_id)["class_type"] for node_id in alone)
     gone.update(one.data["type"] for one in placed.values() if one.data["type"] in DECORATIONS)
