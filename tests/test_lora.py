@@ -234,9 +234,12 @@ def test_file_for_another_model_names_both(tiny_model, tmp_path):
     [
         (["unet.x.to_q.lora_A.weight"], "only one of its two matrices"),
         (["some.weight"], "holds no LoRA for a decoder or a prior .found some.weight"),
-        (["lora_unet_x.hada_w1_a"], "is a LoHa file"),
-        (["unet.x.lokr_w1_a"], "is a LoKr file"),
-        (["unet.x.lora_A.weight", "unet.y.diff"], "is a full-weight file"),
+        (["lora_unet_x.hada_w1_a"], "is of the kind LoHa"),
+        (["unet.x.lokr_w1_a"], "is of the kind LoKr"),
+        (["unet.x.oft_R.default.weight"], "is of the kind OFT"),
+        (["base_model.model.x.vera_lambda_b"], "is of the kind VeRA"),
+        (["lora_unet_x.w_norm"], "is of the kind norm"),
+        (["unet.x.lora_A.weight", "unet.y.diff"], "is of the kind full-weight"),
         (["unet.x.lora_A." + "n" * 500 + ".weight"], "a name in it has"),
         (
             [f"unet.x.lora_{m}.{n}.weight" for m in "AB" for n in ("a", "b-2")],

@@ -115,6 +115,14 @@ def test_one_alpha_a_component(tiny_model, tiny_copy, tmp_path, changes):
     check(tiny_model, tiny_copy, path, lambda w: add(w, changes, lambda layer: 1 / RANK))
 
 
+# What docs/lora.md calls QA-LoRA, layer replication, aLoRA, Arrow, BD-LoRA, KaSA and MonteCLoRA.
+OTHER_MODELS = (
+    *("use_qalora", "layer_replication", "alora_invocation_tokens", "arrow_config"),
+    *("use_bdlora", "kasa_config", "monteclora_config"),
+)
+OTHER_WEIGHTS = ("pissa_niter_16", "olora", "corda", "loftq", "lora_ga")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -129,9 +137,8 @@ def test_one_alpha_a_component(tiny_model, tiny_copy, tmp_path, changes):
         ({"alpha_pattern": {"(": 1}}, "damaged or not supported"),
         ({"alpha_pattern": {"(a+)+$": 1}}, "too intricate"),
         ({"peft_type": "LOHA"}, "of the kind LOHA"),
-        ({"use_qalora": True}, "use_qalora is not supported"),
-        ({"layer_replication": [[0, 4]]}, "layer_replication is not supported"),
-        ({"init_lora_weights": "pissa_niter_16"}, "convert it into a plain LoRA"),
+        *(({one: {"any": 1}}, f"{one} is not supported") for one in OTHER_MODELS),
+        *(({"init_lora_weights": one}, "convert it into a plain LoRA") for one in OTHER_WEIGHTS),
     ],
 )
 def test_settings_that_are_refused(tiny_model, tmp_path, changes, settings, message):

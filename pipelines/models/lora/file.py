@@ -96,7 +96,7 @@ def _refuse_other_kinds(path: Path, keys: list[str]) -> None:
         kind = next(kinds, None) or _WHOLE.get(words[-1])
         if kind is not None:
             raise ModelError(
-                f"{path.name} is a {kind} file; only LoRA (two matrices, with what DoRA and LoCon "
+                f"{path.name} is of the kind {kind}; only LoRA (two matrices, with what DoRA and LoCon "
                 "add) is supported."
             )
         if len(key) > _MAX_NAME:
