@@ -81,9 +81,12 @@ SUBGRAPHS = {
         {"id": 6, "type": "PreviewAny", "inputs": [{"name": "source", "link": 7}]},
         {"id": 7, "type": "SetNode", "inputs": [{"name": "*", "link": 7}], "widgets_values": ["v"]},
         {"id": 8, "type": "GetNode", "widgets_values": ["v"]},
-        {"id": 9, "type": "PreviewAny", "inputs": [{"name": "source", "link": 8}], "mode": 4},
+        {"id": 9, "type": "PreviewAny", "inputs": [{"name": "source", "link": None}], "mode": 4},
     ],
-    "links": [[7, 5, 0, 6, 0, "*"], [8, 8, 0, 9, 0, "*"]],
+    "links": [[7, 5, 0, 6, 0, "*"]],
+    "extra": {
+        "ue_links": [{"downstream": 9, "downstream_slot": 0, "upstream": 8, "upstream_slot": 0}]
+    },
     "definitions": {
         "subgraphs": [
             {
