@@ -96,8 +96,8 @@ def _refuse_other_kinds(path: Path, keys: list[str]) -> None:
         kind = next(kinds, None) or _WHOLE.get(words[-1])
         if kind is not None:
             raise ModelError(
-                f"{path.name} is of the kind {kind}; only LoRA (two matrices, with what DoRA and LoCon "
-                "add) is supported."
+                f"{path.name} is of the kind {kind}; only LoRA (two matrices, with what DoRA and "
+                "LoCon add) is supported."
             )
         if len(key) > _MAX_NAME:
             raise ModelError(f"{path.name} is no LoRA: a name in it has {len(key)} letters.")
