@@ -36,8 +36,8 @@ def with_broadcast_links(graph: Mapping[str, Any]) -> dict[str, Any]:
         _draw(drawn, saved)
     elif kinds := sorted({node["type"] for node in graph["nodes"]} & {*BROADCASTERS}):
         warn(
-            f"the file does not say which inputs {', '.join(kinds)} feeds; open it in an editor that "
-            "has the pack and save it again"
+            f"the file does not say which inputs {', '.join(kinds)} feeds; open it in an editor "
+            "that has the pack and save it again"
         )
     return drawn
 
