@@ -13,8 +13,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from PIL import Image, ImageDraw, ImageOps
+from unclip_graph.headless.examples import example_path
 from unclip_graph.headless.folders import EXAMPLES
 from unclip_graph.headless.runner import Runner
 
@@ -38,6 +40,10 @@ PICTURES = {
         "Edit by inversion",
         "Left, the picture; first frame, its reconstruction from embedding and inverted noise; "
         "then text diff from green to purple. The heart stays where it was.",
+    ),
+    "product_colours": (
+        "One product in four colours",
+        "Left, the picture; then text diff to four prompts from the picture's own noise.",
     ),
     "text_diff_prior": (
         "Text diff in the prior's space",
@@ -71,6 +77,8 @@ PICTURES = {
     ),
     "prompt_travel": ("Prompt travel", "Three prompts, reached at frames 0, 4 and 7."),
     "multi_prompt": ("Multi-prompt", "Two parts weighed 1 to 3, 1 to 1 and 3 to 1."),
+    "design_icon": ("Nine drafts", "Nine neighbours of one idea at strength 0.25."),
+    "bouncing_ball": ("A film without a seam", "Four prompts, and back to the first."),
     "vary": ("Vary", "Four neighbours of the picture's embedding at strength 0.3."),
     "pick_and_vary": (
         "Pick one and go on",
@@ -187,7 +195,7 @@ def page(runner: Runner) -> str:
             "",
             f"![{heading}](../web/docs/pictures/{name}.jpg)",
             "",
-            f"{seen} Workflow [{name}](../{EXAMPLES.name}/{name}.json); "
+            f"{seen} Workflow [{name}](../{EXAMPLES.name}/{quote(example_path(name).name)}); "
             f"seeds: {seeds(runner.prepare(name).prompt)}.",
             "",
         ]

@@ -1,9 +1,9 @@
 """The templates' pictures: ``python -m benchmarks.thumbnails [NAME ...]``.
 
-Beside each ``example_workflows/NAME.json`` it writes ``NAME.jpg``. A workflow of the demo model
-is run: the picture that it starts from, if there is one, and those it draws with its own
-settings. One that needs other weights is shown as a graph. Embeddings that an example saves and
-another loads are saved anew first.
+Beside the file of each template it writes its picture. A workflow of the demo model is run: the
+picture that it starts from, if there is one, and those it draws with its own settings. One that
+needs other weights is shown as a diagram. Embeddings that an example saves and another loads are
+saved anew first.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
+from unclip_graph.headless.examples import demo_example_names, example_names, example_path
 from unclip_graph.headless.folders import EXAMPLES
 from unclip_graph.headless.formats.document import read_workflow
-from unclip_graph.headless.job import demo_example_names, example_names
 from unclip_graph.headless.runner import Runner
 from unclip_graph.nodes.latent_edit.files import SUBFOLDER
 
-from . import graph_pictures
+from . import diagrams
 
 EDGE, GAP = 400, 8
 BACKDROP = "#888"
@@ -70,7 +70,8 @@ def save_embeddings(runner: Runner) -> None:
 def result(name: str, runner: Runner) -> Image.Image:
     """What an example draws, or its graph."""
     if name not in demo_example_names():
-        return graph_pictures.picture(read_workflow(EXAMPLES / f"{name}.json").data)
+        path = example_path(name)
+        return diagrams.picture(read_workflow(path).data, path.stem)
     outcome = runner.run(name)
     before = [Image.open(path) for path in starting_pictures(outcome.job.prompt)]
     return thumbnail(before, [Image.open(path) for path in outcome.files])
@@ -86,7 +87,7 @@ def main() -> None:
         if not names:
             save_embeddings(runner)
         for name in names or example_names():
-            file = EXAMPLES / f"{name}.jpg"
+            file = example_path(name).with_suffix(".jpg")
             result(name, runner).save(file, quality=90, optimize=True)
             print(f"wrote {file.name}")
 

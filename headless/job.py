@@ -8,14 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..nodes import NODE_CLASS_MAPPINGS
-from ..pipelines.loading import DEMO_MODEL
-from .core_nodes.files import DISPLAY_NAMES
+from .examples import example_names, example_path
 from .execution.prompt import Prompt, describe, title
-from .folders import EXAMPLES
 from .formats.document import Document, WorkflowError, document, not_finite, read_workflow
 from .formats.editor import to_prompt
-from .formats.editor_nodes import VIRTUAL
 from .nodeclass import Declarations, NodeClasses
 from .overrides import Overrides, apply_to_prompt, apply_to_workflow, assignments_of
 
@@ -104,25 +100,6 @@ def make_job(
     return Job(source.name, apply_to_prompt(prompt, assignments), workflow, overrides.files)
 
 
-def example_names() -> list[str]:
-    """The names of the workflows that ship with the package."""
-    return sorted(path.stem for path in EXAMPLES.glob("*.json"))
-
-
-def demo_example_names() -> list[str]:
-    """Those that run as they are: with nodes of this pack and the model that ships with it."""
-    known = {*NODE_CLASS_MAPPINGS, *DISPLAY_NAMES, *VIRTUAL}
-    return [
-        name
-        for name in example_names()
-        if all(
-            node["type"] in known
-            and (node["type"] != "UnCLIPLoader" or node["widgets_values"][0] == DEMO_MODEL)
-            for node in read_workflow(EXAMPLES / f"{name}.json").data["nodes"]
-        )
-    ]
-
-
 def open_workflow(workflow: str | Path | Mapping[str, Any]) -> Document:
     """Read a workflow from a file, by the name of an example, or from parsed JSON.
 
@@ -132,12 +109,11 @@ def open_workflow(workflow: str | Path | Mapping[str, Any]) -> Document:
     if isinstance(workflow, Mapping):
         return document(dict(workflow), "the workflow")
     path = Path(workflow)
-    names = example_names()
-    if not path.exists() and str(workflow) in names:
-        return read_workflow(EXAMPLES / f"{workflow}.json")
     if not path.exists():
+        if example := example_path(str(workflow)):
+            return read_workflow(example)
         raise WorkflowError(
             f"there is no workflow file {str(workflow)!r} and no example of that name; "
-            f"examples: {', '.join(names) or 'none'}."
+            f"examples: {', '.join(example_names())}."
         )
     return read_workflow(path)

@@ -19,7 +19,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from unclip_graph.headless.folders import EXAMPLES
+from unclip_graph.headless.examples import example_path
 from unclip_graph.headless.formats.document import read_workflow
 from unclip_graph.headless.overrides import Overrides
 from unclip_graph.headless.runner import Runner
@@ -117,8 +117,7 @@ SUBGRAPHS = {
 def workflows():
     """The ten, parsed."""
     names = ("text_to_image", "image_variation", "text_diff_edit", "interpolate", "blend")
-    files = [EXAMPLES / f"{name}.json" for name in names]
-    files = [path for path in files if path.exists()]
+    files = [example_path(name) for name in names]
     files += sorted((HERE / "fixtures" / "cases").glob("*.json"))[: 8 - len(files)]
     return [*(json.loads(path.read_text("utf-8")) for path in files), GROUP, SUBGRAPHS]
 

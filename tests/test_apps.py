@@ -14,7 +14,7 @@ from unclip_graph.headless.apps.app import app_of
 from unclip_graph.headless.apps.library import Library
 from unclip_graph.headless.apps.schema import schema, with_pictures
 from unclip_graph.headless.command.cli import main
-from unclip_graph.headless.folders import EXAMPLES
+from unclip_graph.headless.examples import example_path
 from unclip_graph.headless.formats.document import document
 from unclip_graph.headless.runner import Runner
 from unclip_graph.pipelines.errors import UnclipError, warnings_to
@@ -134,7 +134,7 @@ def test_every_example_is_an_app_whose_inputs_have_types_and_help(runner):
 def quick(tmp_path, monkeypatch):
     """A folder with one workflow of few steps, whose title wants something."""
     monkeypatch.chdir(tmp_path)
-    flow = json.loads((EXAMPLES / "text_to_image.json").read_text("utf-8"))
+    flow = json.loads(example_path("text_to_image").read_text("utf-8"))
     for one in flow["nodes"]:
         if one["type"] in ("UnCLIPPrior", "UnCLIPDecode"):
             one["widgets_values"][2] = 2

@@ -126,7 +126,7 @@ def test_help_pages_and_templates_are_served(comfyui):
         page = comfyui.get(f"/extensions/{PACK}/docs/{name}.md")
         assert page == (ROOT / "web" / "docs" / f"{name}.md").read_bytes()
     templates = comfyui.get_json("/workflow_templates")[PACK]
-    assert {"text_to_image", "image_variation", "text_diff_edit"} <= set(templates)
+    assert {"Text to image", "Image variation", "Edit by text"} <= set(templates)
     for name in templates:
         picture = comfyui.get(f"/api/workflow_templates/{PACK}/{name}.jpg")
         assert Image.open(io.BytesIO(picture)).format == "JPEG"

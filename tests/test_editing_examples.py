@@ -5,8 +5,8 @@ import re
 
 import pytest
 from unclip_graph import UnCLIP
+from unclip_graph.headless.examples import demo_example_names
 from unclip_graph.headless.folders import EXAMPLES
-from unclip_graph.headless.job import demo_example_names
 from unclip_graph.headless.runner import Runner
 from unclip_graph.nodes import NODE_CLASS_MAPPINGS
 from unclip_graph.nodes.latent_edit.files import SUBFOLDER

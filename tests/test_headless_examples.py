@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from unclip_graph.headless.command.cli import main
+from unclip_graph.headless.examples import demo_example_names, example_names, example_path
 from unclip_graph.headless.folders import EXAMPLES
 from unclip_graph.headless.formats.links import VIRTUAL
-from unclip_graph.headless.job import demo_example_names, example_names
 from unclip_graph.headless.runner import Runner
 
 NAMES = demo_example_names()
@@ -20,9 +20,10 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("name", example_names())
 def test_every_example_has_a_picture_and_a_twin_with_the_same_nodes(name):
-    assert (EXAMPLES / f"{name}.jpg").is_file()
+    path = example_path(name)
+    assert path.with_suffix(".jpg").is_file()
     twin = json.loads((EXAMPLES / "api" / f"{name}.json").read_text("utf-8"))
-    nodes = json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))["nodes"]
+    nodes = json.loads(path.read_text("utf-8"))["nodes"]
     classes = {str(node["id"]): node["type"] for node in nodes if node["type"] not in VIRTUAL}
     assert {id: node["class_type"] for id, node in twin.items()} == classes
 
@@ -31,7 +32,7 @@ def test_every_example_has_a_picture_and_a_twin_with_the_same_nodes(name):
 def test_a_twin_has_every_widget(name):
     """Those of other packs' nodes, too, which nothing here knows."""
     twin = json.loads((EXAMPLES / "api" / f"{name}.json").read_text("utf-8"))
-    for node in json.loads((EXAMPLES / f"{name}.json").read_text("utf-8"))["nodes"]:
+    for node in json.loads(example_path(name).read_text("utf-8"))["nodes"]:
         widgets = {entry["name"] for entry in node["inputs"] if entry.get("widget")} - {"upload"}
         if node["type"] not in VIRTUAL:
             assert widgets <= set(twin[str(node["id"])]["inputs"]), node["type"]

@@ -18,7 +18,13 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGED = ("pipelines", "nodes", "headless", "training")
-SHIPPED = ("models/demo", "example_workflows", "web", "pipelines/models/single_file/published")
+SHIPPED = (
+    "models/demo",
+    "example_workflows",
+    "web",
+    "locales",
+    "pipelines/models/single_file/published",
+)
 AT_THE_ROOT = {"__init__.py", "py.typed"}
 
 

@@ -354,10 +354,16 @@ def test_what_the_editor_asks_at_start_is_there(folders):
             stats = await (await served.get("/api/system_stats")).json()
             assert stats["devices"] and stats["system"]["ram_total"]
             assert not (await (await served.get("/api/features")).json())["assets"]
-            names = await (await served.get("/api/workflow_templates")).json()
-            (pack,) = names
-            template = await served.get(f"/api/workflow_templates/{pack}/{names[pack][0]}.json")
+            (first, *_) = await (await served.get("/templates/index.json")).json()
+            name = first["templates"][0]["name"]
+            assert name == "Text to image" and first["templates"][0]["description"]
+            (chinese, *_) = await (await served.get("/templates/index.zh.json")).json()
+            assert chinese["templates"][0]["name"] == name
+            assert chinese["templates"][0]["title"] == "文生图"
+            template = await served.get(f"/templates/{name}.json")
             assert (await template.json(content_type=None))["nodes"]
+            assert (await served.get(f"/templates/{name}-1.jpg")).status == 200
+            assert (await served.get("/templates/no such.json")).status == 404
             for path in ("extensions", "i18n", "global_subgraphs", "users", "settings", "prompt"):
                 assert (await served.get(f"/api/{path}")).status == 200
 

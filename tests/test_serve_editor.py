@@ -82,7 +82,7 @@ def run(page):
 
 
 def test_from_the_first_page_to_a_picture(page, served, tmp_path):
-    open_template(page, "text_to_image")
+    open_template(page, "Text to image")
     (picture,) = [one for one in run(page) if one["type"] == "output"]
     assert (tmp_path / "output" / picture["subfolder"] / picture["filename"]).is_file()
     jobs = page.request.get(f"{served}api/jobs").json()["jobs"]
@@ -91,7 +91,7 @@ def test_from_the_first_page_to_a_picture(page, served, tmp_path):
 
 
 def test_a_dropped_picture_brings_its_graph_back(page, tmp_path):
-    open_template(page, "text_to_image")
+    open_template(page, "Text to image")
     titles = "window.app.graph._nodes.map((node) => node.title).sort()"
     before = page.evaluate(titles)
     (picture,) = [one for one in run(page) if one["type"] == "output"]

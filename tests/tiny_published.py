@@ -15,8 +15,8 @@ from tiny_families import (
     write_karlo,
     write_stable_unclip,
 )
+from unclip_graph.headless.examples import demo_example_names, example_names
 from unclip_graph.headless.folders import EXAMPLES
-from unclip_graph.headless.job import demo_example_names, example_names
 
 EDGE = 32
 PICTURE = "unclip_red_circle.png"

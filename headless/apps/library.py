@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...pipelines.errors import UnclipError
-from ..folders import EXAMPLES
+from ..examples import demo_example_names, example_path
 from ..formats.app import is_app
 from ..formats.document import read_workflow
-from ..job import demo_example_names
 from ..runner import Runner
 from .app import App, app_of
 
@@ -63,7 +62,8 @@ class Library:
                 relative = path.relative_to(folder).with_suffix("").as_posix()
                 yield relative.removesuffix(ENDING), path
         for name in demo_example_names():
-            yield name, EXAMPLES / f"{name}.json"
+            if example := example_path(name):
+                yield name, example
 
     def _app(self, path: Path) -> App | None:
         changed = path.stat().st_mtime_ns

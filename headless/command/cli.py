@@ -20,9 +20,10 @@ from typing import Any
 from ...pipelines.errors import UnclipError, warnings_to
 from ..batch.comfyui_client import Client, node_classes
 from ..console import Console
+from ..examples import demo_example_names, example_names
 from ..execution.cache import Cache, LruCache, NoCache
 from ..folders import write_over
-from ..job import demo_example_names, example_names, open_workflow, prompt_of
+from ..job import open_workflow, prompt_of
 from ..report import failure, is_refusal
 from ..runner import InvalidWorkflow, Outcome
 from .app_options import add_app_options, app_overrides

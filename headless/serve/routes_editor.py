@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from ..examples import index
 from ..folders import EXAMPLES
-from ..job import example_names
 from .context import PACK, ROOT, SERVER, body_of
 
 routes = web.RouteTableDef()
@@ -28,14 +28,55 @@ async def extensions(request: web.Request) -> web.Response:
 
 @routes.get("/workflow_templates")
 async def templates(request: web.Request) -> web.Response:
-    """Names of the examples; files and pictures lie below the same path."""
-    return web.json_response({PACK: example_names()})
+    """None of extensions: ours stand among the editor's own, which have words and an order."""
+    return web.json_response({})
 
 
 @routes.get("/workflow_templates/" + PACK + "/{file}")
 async def template(request: web.Request) -> web.StreamResponse:
-    """An example, or its picture."""
-    path = EXAMPLES / request.match_info["file"]
+    """An example, or its picture, where ComfyUI has those of packs."""
+    return _example(request.match_info["file"])
+
+
+@routes.get("/templates/{file}")
+async def core_template(request: web.Request) -> web.StreamResponse:
+    """The index of the examples in a language (``index.zh.json``), an example, or its picture."""
+    name, *language = request.match_info["file"].removesuffix(".json").split(".")
+    if name == "index":
+        return web.json_response(template_index(language[0] if language else "en"))
+    if name == "index_logo":
+        return web.json_response({})
+    return _example(request.match_info["file"].replace("-1.jpg", ".jpg"))
+
+
+def template_index(language: str) -> list[dict[str, Any]]:
+    """The examples as the editor wants its own: groups, titles, sentences, in our order."""
+    file = LOCALES / language / "main.json"
+    words = json.loads(file.read_text("utf-8"))["unclip"] if file.is_file() else {}
+    return [
+        {
+            "moduleName": "default",
+            "type": "image",
+            "title": words.get(f"templates.{group['id']}", group["title"]),
+            "templates": [
+                {
+                    "mediaType": "image",
+                    "mediaSubtype": "jpg",
+                    "name": one["title"],
+                    "title": words.get(f"template.{one['id']}.title", one["title"]),
+                    "description": words.get(
+                        f"template.{one['id']}.description", one["description"]
+                    ),
+                }
+                for one in group["templates"]
+            ],
+        }
+        for group in index()
+    ]
+
+
+def _example(name: str) -> web.StreamResponse:
+    path = EXAMPLES / name
     if path.parent != EXAMPLES or path.suffix not in (".json", ".jpg") or not path.is_file():
         raise web.HTTPNotFound
     return web.FileResponse(path)
@@ -122,11 +163,3 @@ async def files(request: web.Request) -> web.Response:
 async def user_css(request: web.Request) -> web.Response:
     """A person's own style: none."""
     return web.Response(content_type="text/css")
-
-
-@routes.get("/templates/{file}")
-async def core_templates(request: web.Request) -> web.Response:
-    """The templates of ComfyUI: none here; ours stand among those of extensions."""
-    if request.match_info["file"].endswith(".json"):
-        return web.json_response([])
-    raise web.HTTPNotFound

@@ -1,0 +1,223 @@
+"""Writes ``locales/``: what nodes and templates say, in each language that has its sentences.
+
+    python -m benchmarks.words            # English and Chinese, and the tables of help pages
+    python -m benchmarks.words --opencc   # traditional Chinese, too (pip install opencc)
+
+``benchmarks/words/LANGUAGE.json`` has a sentence for each English one, which stands where it is
+used: in a node's declaration, the index of templates, a template's note, the extension. So a
+changed sentence is one without a translation, and is told. ``#editor`` are the words of the
+extension by key, as ``web/js/words.js`` has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from unclip_graph.headless.examples import example_path, index
+from unclip_graph.headless.graph.sizes import NOTES
+from unclip_graph.nodes import MENU
+from unclip_graph.nodes.spec import NodeSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCALES, SENTENCES = ROOT / "locales", ROOT / "benchmarks" / "words"
+HELP = ROOT / "web" / "docs"
+SOCKETS = (
+    "TEXT_ENCODER",
+    "PRIOR",
+    "IMAGE_ENCODER",
+    "DECODER",
+    "TEXT_EMBED",
+    "IMAGE_EMBED",
+    "NOISE",
+)
+TAIWAN = {"噪波": "雜訊", "迴圈": "循環", "模板": "範本", "型別": "類型", "畫素": "像素"}
+"""Words that the conversion to traditional Chinese gets wrong."""
+
+NEEDS = re.compile(r"Needs in `models/unclip`: (.+?)\. (.+)")
+NEEDS_WHAT = "Needs in `models/unclip`: {names}."
+
+Say = Callable[[str], str]
+
+
+class Sentences:
+    """The sentences of a language; asks for each are remembered, so that stale ones are found."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = known
+        self.used: set[str] = set()
+        self.missing: list[str] = []
+
+    def __call__(self, english: str) -> str:
+        """The sentence in this language: whole, with its number for {n}, or in its parts."""
+        if not english:
+            return english
+        if english in self.known:
+            self.used.add(english)
+            return self.known[english]
+        number = re.search(r"(?<=[ _])\d(?=[ ;,.]|$)", english)
+        if number:
+            general = english[: number.start()] + "{n}" + english[number.end() :]
+            general = general.removesuffix("_{n}")
+            if general in self.known:
+                self.used.add(general)
+                said = self.known[general]
+                return said.replace("{n}", number[0]) if "{n}" in said else said + number[0]
+        if needed := NEEDS.fullmatch(english):
+            return self(NEEDS_WHAT).replace("{names}", needed[1]) + self(needed[2])
+        for cut in re.finditer(r"(?<=\.) ", english):
+            first, rest = english[: cut.start()], english[cut.end() :]
+            if first in self.known:
+                self.used.add(first)
+                return self.known[first] + self(rest)
+        self.missing.append(english)
+        return english
+
+    @property
+    def stale(self) -> set[str]:
+        """Sentences that nothing says any more."""
+        return {one for one in self.known if not one.startswith("#")} - self.used
+
+
+def node_words(say: Say) -> dict[str, Any]:
+    """``nodeDefs.json``: names and tooltips of nodes, inputs and outputs."""
+    return {
+        node.id: {
+            "display_name": say(node.title),
+            "description": say(node.description),
+            "inputs": {
+                one.name: {"name": say(one.name), "tooltip": say(one.tooltip)}
+                for one in node.inputs
+            },
+            "outputs": {
+                str(slot): {"name": say(one.name), "tooltip": say(one.tooltip)}
+                for slot, one in enumerate(node.outputs)
+            },
+        }
+        for nodes in MENU.values()
+        for node in nodes
+    }
+
+
+def main_words(say: Say, extension: Mapping[str, str]) -> dict[str, Any]:
+    """``main.json``: the menu, the sockets, the templates, and what the extension says."""
+    stages = {stage: stage.split(" ", 1) for stage in MENU}
+    return {
+        "nodeCategories": {
+            "unCLIP": "unCLIP",
+            **{stage: f"{number} {say(name)}" for stage, (number, name) in stages.items()},
+        },
+        "dataTypes": {f"UNCLIP_{kind}": say(f"UNCLIP_{kind}") for kind in SOCKETS},
+        "unclip": {**dict(template_words(say)), **extension},
+    }
+
+
+def template_words(say: Say) -> Iterator[tuple[str, str]]:
+    """Of each template the title, a sentence and the note."""
+    for group in index():
+        yield f"templates.{group['id']}", say(group["title"])
+        for one in group["templates"]:
+            key = f"template.{one['id']}"
+            yield f"{key}.title", say(one["title"])
+            yield f"{key}.description", say(one["description"])
+            yield f"{key}.note", note_words(say, one["id"])
+
+
+def note_words(say: Say, name: str) -> str:
+    """What the note of a template says, line by line."""
+    path = example_path(name)
+    assert path is not None
+    nodes = json.loads(path.read_text("utf-8"))["nodes"]
+    text = next(node["widgets_values"][0] for node in nodes if node["type"] in NOTES)
+    lines = (re.fullmatch(r"(### |- |)(.*)", line) for line in text.split("\n"))
+    return "\n".join(line[1] + say(line[2]) for line in lines if line)
+
+
+def help_page(page: str, node: NodeSpec, words: Mapping[str, Any]) -> str:
+    """A Chinese help page with its two tables as the words of the node say them."""
+    inputs = {one.name: words["inputs"][one.name] for one in node.inputs}
+    outputs = {one.name: words["outputs"][str(n)] for n, one in enumerate(node.outputs)}
+    for title, rows in (
+        ("## 输入\n\n| 输入 | 作用 |", inputs),
+        ("## 输出\n\n| 输出 | 内容 |", outputs),
+    ):
+        table = "".join(
+            f"| **{row['name']}** `{name}` | {row['tooltip']} |\n" for name, row in rows.items()
+        )
+        head = f"{title}\n|---|---|\n"
+        before, _, rest = page.partition(head)
+        page = before + head + table + re.sub(r"\A(\|.*\n)+", "", rest)
+    return re.sub(r"\A# .*", f"# {words['display_name']}", page)
+
+
+def help_pages(words: Mapping[str, Any]) -> dict[Path, str]:
+    """The Chinese help pages by their files."""
+    nodes = (node for nodes in MENU.values() for node in nodes)
+    paths = {node: HELP / node.id / "zh.md" for node in nodes}
+    return {
+        path: help_page(path.read_text("utf-8"), node, words[node.id])
+        for node, path in paths.items()
+    }
+
+
+def read(language: str) -> Sentences:
+    """The sentences of a language."""
+    return Sentences(json.loads((SENTENCES / f"{language}.json").read_text("utf-8")))
+
+
+def files(say: Say, extension: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The files of a language by name."""
+    return {"nodeDefs": node_words(say), "main": main_words(say, extension)}
+
+
+def write(language: str, told: Mapping[str, Any]) -> None:
+    """Write the files of a language."""
+    for name, words in told.items():
+        path = LOCALES / language / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(words, ensure_ascii=False, indent=2) + "\n", "utf-8")
+
+
+def traditional(told: Any) -> Any:
+    """Simplified Chinese as it is written on Taiwan."""
+    import opencc  # type: ignore[import-not-found]
+
+    converter = opencc.OpenCC("s2twp")
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: convert(one) for key, one in value.items()}
+        said = converter.convert(value)
+        for wrong, right in TAIWAN.items():
+            said = said.replace(wrong, right)
+        return said
+
+    return convert(told)
+
+
+def main() -> None:
+    """Write the locales, and say what is missing or stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--opencc", action="store_true", help="write traditional Chinese, too")
+    arguments = parser.parse_args()
+    english = files(lambda text: text, {})
+    write("en", english)
+    chinese = read("zh")
+    told = files(chinese, chinese.known.get("#editor", {}))  # type: ignore[arg-type]
+    write("zh", told)
+    pages = help_pages(told["nodeDefs"])
+    for path, page in pages.items():
+        path.write_text(page, "utf-8")
+    if arguments.opencc:
+        write("zh-TW", traditional(told))
+        for path, page in pages.items():
+            path.with_name("zh-TW.md").write_text(traditional(page), "utf-8")
+    print(json.dumps({"missing": chinese.missing, "stale": sorted(chinese.stale)}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Every word that a person reads in the editor, in every language. See benchmarks/words.py."""
+
+import json
+import re
+
+import pytest
+from unclip_graph.benchmarks.words import HELP, LOCALES, files, help_pages, read
+from unclip_graph.nodes import MENU
+
+LANGUAGES = ("en", "zh", "zh-TW")
+NODES = [node for nodes in MENU.values() for node in nodes]
+
+
+def committed(language):
+    return {p.stem: json.loads(p.read_text("utf-8")) for p in (LOCALES / language).glob("*.json")}
+
+
+def flat(words, before=""):
+    """Sentences by their place."""
+    if not isinstance(words, dict):
+        return {before: words}
+    return {k: v for key, one in words.items() for k, v in flat(one, f"{before}/{key}").items()}
+
+
+@pytest.fixture(scope="module")
+def chinese():
+    sentences = read("zh")
+    told = files(sentences, sentences.known["#editor"])
+    return sentences, told
+
+
+def test_english_is_what_the_nodes_and_templates_say():
+    extension = {}
+    found = committed("en")
+    told = files(lambda text: text, extension)
+    assert {name: found[name] for name in told} == told, "run python -m benchmarks.words"
+
+
+def test_every_sentence_has_its_chinese_and_none_is_stale(chinese):
+    sentences, told = chinese
+    assert sentences.missing == []
+    assert sentences.stale == set()
+    assert {name: committed("zh")[name] for name in told} == told, "run python -m benchmarks.words"
+
+
+def test_a_sentence_that_no_language_has_is_found():
+    sentences = read("zh")
+    assert sentences("A tooltip that nobody has translated.")
+    assert sentences("The embedding to vary. And more.") and len(sentences.missing) == 2
+    assert sentences("Weight of embedding 7; all weights are scaled to sum to 1.")[:4] == "第 7 "
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_every_key_and_no_other(language, chinese):
+    wanted = {f"/{name}{key}" for name, words in chinese[1].items() for key in flat(words)}
+    own = {f"/{name}{key}" for name, words in committed(language).items() for key in flat(words)}
+    extension = {key for key in own | wanted if key.split("/")[1] in ("settings", "commands")}
+    if language == "en":  # the extension has its English sentences itself
+        extension |= {f"/main/unclip/{key}" for key in read("zh").known["#editor"]}
+    assert own - extension == wanted - extension
+
+
+def test_traditional_chinese_says_what_simplified_says():
+    """Whatever is not Chinese is the same in both: names, numbers, marks of formatting."""
+    simple, other = flat(committed("zh")), flat(committed("zh-TW"))
+    assert simple.keys() == other.keys()
+    for key, sentence in simple.items():
+        assert _latin(sentence) == _latin(other[key]), key
+        assert not set(other[key]) & set("图嵌运这为样") - {"嵌"}, key
+
+
+def _latin(sentence):
+    return re.findall(r"[\w./`*{}:+-]+", sentence, re.ASCII)
+
+
+def test_names_say_which_input_they_are():
+    """Two inputs of a node with one name could not be told apart."""
+    for language in LANGUAGES:
+        for words in committed(language)["nodeDefs"].values():
+            names = [one["name"] for one in words["inputs"].values()]
+            assert len(names) == len(set(names)), words["display_name"]
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.id)
+def test_the_help_page_is_there_in_chinese_and_lists_all_sockets(node, chinese):
+    page = (HELP / node.id / "zh.md").read_text("utf-8")
+    assert help_pages(chinese[1]["nodeDefs"])[HELP / node.id / "zh.md"] == page
+    for one in (*node.inputs, *node.outputs):
+        assert f"`{one.name}`" in page
+    for picture in re.findall(r"\]\((pictures/.*?)\)", page):
+        assert (HELP / picture).is_file()
+    traditional = (HELP / node.id / "zh-TW.md").read_text("utf-8")
+    assert _latin(page) == _latin(traditional)
