@@ -36,6 +36,7 @@ class HeadlessHost:
         folders: where the run reads and writes files.
         console: where progress and warnings go.
         titles: what a person calls the nodes, by id.
+        has_editor: see :class:`..nodes.host.Host`.
         interrupt: set it to stop the run.
     """
 
@@ -46,6 +47,7 @@ class HeadlessHost:
     folders: Folders = field(default_factory=Folders)
     console: Console = SILENT
     titles: Mapping[str, str] = field(default_factory=dict)
+    has_editor: bool = False
     interrupt: threading.Event = field(default_factory=threading.Event)
 
     def model_roots(self) -> list[Path]:

@@ -228,7 +228,9 @@ def _announced(job: Job, host: HeadlessHost, on_event: OnEvent | None) -> OnEven
         elif name == "executed" and data["output"]:
             ui = data["output"]
             files = [str(host.folders.path(entry)) for entry in ui.get("images", [])]
-            console.event("output", node=data["node"], files=files, text=list(ui.get("text", [])))
+            text = list(ui.get("text", []))
+            if files or text:
+                console.event("output", node=data["node"], files=files, text=text)
         elif name == "execution_error" and data["exception_type"] == "ExecutionBlocked":
             console.warn(f"node {data['node_id']}: {data['exception_message']}")
         if on_event is not None:

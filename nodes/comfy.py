@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import folder_paths
 
+from ..pipelines.errors import UnclipError
 from ..pipelines.loading import PACKAGE_MODELS
 from ..pipelines.models.memory import Memory, Network
 from ..pipelines.progress import Progress
-from . import host
+from . import editor, host
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,6 +31,8 @@ _STREAMABLE = ("Linear", "Conv1d", "Conv2d", "GroupNorm", "LayerNorm")
 
 class ComfyHost:
     """ComfyUI as the host of the nodes."""
+
+    has_editor = True
 
     def __init__(self) -> None:
         self._memory = ComfyMemory()
@@ -217,6 +220,30 @@ def install() -> None:
     )
     _offer_example_inputs()
     host.install(ComfyHost())
+    try:
+        _answer_the_editor()
+    except Exception as error:  # the nodes work without; what may be missing is not ours
+        logging.getLogger(__name__).warning("[unCLIP] the editor's extension: %s", error)
+
+
+def _answer_the_editor() -> None:
+    """Serve what the extension asks for; ComfyUI offers each route below ``/api``, too."""
+    import asyncio
+
+    from aiohttp import web
+    from server import PromptServer
+
+    def route(answer: Callable[[Any], editor.Answer]) -> Callable[[Any], Any]:
+        async def handler(request: Any) -> Any:
+            try:
+                return web.json_response(await asyncio.to_thread(answer, request.query))
+            except UnclipError as error:
+                return web.json_response({"error": str(error)}, status=400)
+
+        return handler
+
+    for name, answer in editor.ANSWERS.items():
+        PromptServer.instance.routes.get(f"/unclip/{name}")(route(answer))
 
 
 def _offer_example_inputs() -> None:

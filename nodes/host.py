@@ -17,7 +17,13 @@ from ..pipelines.progress import Progress
 
 
 class Host(Protocol):
-    """The services of a host."""
+    """The services of a host.
+
+    Attributes:
+        has_editor: whether an editor may show what nodes say beside their outputs.
+    """
+
+    has_editor: bool
 
     def model_roots(self) -> list[Path]:
         """Folders searched for diffusers-layout models."""
@@ -62,6 +68,8 @@ def pickle_allowed_by_environment() -> bool:
 
 class PlainHost:
     """The host of a script that calls node classes itself: no progress, Python's warnings."""
+
+    has_editor = False
 
     def model_roots(self) -> list[Path]:
         """The models that ship with the package, then ``./models``."""
@@ -125,14 +133,14 @@ def using(host: Host) -> Iterator[None]:
 
 
 @contextmanager
-def relayed_warnings() -> Iterator[None]:
-    """Hand the engine's warnings to the host as they come, each message once."""
-    told: set[str] = set()
+def relayed_warnings() -> Iterator[list[str]]:
+    """Hand the engine's warnings to the host as they come, each message once; gives those told."""
+    told: list[str] = []
 
     def tell(message: str) -> None:
         if message not in told:
-            told.add(message)
+            told.append(message)
             current().warn(message)
 
     with warnings_to(tell):
-        yield
+        yield told

@@ -14,6 +14,9 @@ from .sockets import Socket
 from .spec import Input, NodeSpec
 from .widgets import Choice, Number
 
+WARNINGS = "unclip_warnings"
+"""What a node was warned of, in what it shows in the editor."""
+
 
 def v1_class(spec: NodeSpec, menu: str) -> type[Any]:
     """The node class of a declaration, in a submenu of unCLIP."""
@@ -24,9 +27,13 @@ def v1_class(spec: NodeSpec, menu: str) -> type[Any]:
             for section, required in (("required", True), ("optional", False))
         }
 
-    def run(self: Any, **values: Any) -> tuple[Any, ...]:
-        with host.relayed_warnings():
-            return spec.run(values)
+    def run(self: Any, **values: Any) -> tuple[Any, ...] | dict[str, Any]:
+        with host.relayed_warnings() as told:
+            outputs = spec.run(values)
+        if not (told and host.current().has_editor):
+            return outputs
+        # So they stand on the node when the run is over, and when its result is kept.
+        return {"ui": {WARNINGS: [{"text": text} for text in told]}, "result": outputs}
 
     members: dict[str, Any] = {
         "__doc__": spec.description,

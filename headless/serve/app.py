@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -102,6 +103,7 @@ def application(
         limits,
     )
     app[SERVER], app[WORKER] = server, worker
+    runner.host = replace(runner.host, has_editor=True)
     for module in MODULES:
         for route in module.routes:
             assert isinstance(route, web.RouteDef)
@@ -117,8 +119,15 @@ def application(
     app.router.add_get("/", index)
     app.router.add_static(f"/extensions/{PACK}/", routes_editor.WEB)
     app.router.add_static("/", server.editor)
+    app.on_response_prepare.append(_fresh)
     app.cleanup_ctx.append(_working)
     return app
+
+
+async def _fresh(request: web.Request, response: web.StreamResponse) -> None:
+    """The extension's files are asked for again each time, as ComfyUI has it: packs change."""
+    if request.path.startswith(f"/extensions/{PACK}/"):
+        response.headers["Cache-Control"] = "no-cache"
 
 
 async def _working(app: web.Application) -> AsyncIterator[None]:

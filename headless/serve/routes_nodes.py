@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from ...nodes import NODE_CLASS_MAPPINGS
 from ...nodes import host as nodes_host
+from ...nodes.editor import ANSWERS
 from .context import PACK, SERVER, Server
 from .log import FIELDS, LOG
 
@@ -81,6 +83,16 @@ async def one_object_info(request: web.Request) -> web.Response:
     server, name = request.app[SERVER], request.match_info["name"]
     known = name in server.runner.node_classes
     return web.json_response({name: node_info(server, name)} if known else {})
+
+
+@routes.get("/unclip/{name}")
+async def for_the_extension(request: web.Request) -> web.Response:
+    """What our extension asks for, see :mod:`...nodes.editor`."""
+    answer = ANSWERS.get(request.match_info["name"])
+    if answer is None:
+        raise web.HTTPNotFound
+    with nodes_host.using(request.app[SERVER].runner.host):
+        return web.json_response(await asyncio.to_thread(answer, request.query))
 
 
 @routes.get("/features")

@@ -1,0 +1,37 @@
+/** What the extension says, in English; other languages come from locales/LANGUAGE/main.json. */
+
+import { api, setting } from './editor.js';
+
+/** @type {Record<string, string>} */
+const ENGLISH = {
+  'space.unknown': 'unknown space',
+  'space.badge': '{name} · {dim}',
+  'space.differs': '≠ {name}',
+  'space.mismatch': 'Two embedding spaces meet',
+  'space.why': '{node}: {input} lives in {found}, {model} wants {wanted}.',
+  'space.make': 'Use a prior or an image encoder of {wanted}: {models} has one.',
+  'space.none': 'Use a prior or an image encoder of {wanted}; no installed model has one.',
+  'space.redraw': 'Or draw it with a decoder of {found} and encode the picture with an image encoder of {wanted}.',
+  'warning.badge': '⚠ {count}',
+  'warning.none': 'The last run gave no warnings.',
+};
+
+/** @type {Record<string, string>} */
+let own = {};
+
+/** Fetches the words of the person's language; English needs no request. */
+export async function learn() {
+  const language = setting('Comfy.Locale', 'en');
+  if (language === 'en') return;
+  const told = await (await api.fetchApi('/i18n')).json();
+  own = told[language]?.unclip ?? {};
+}
+
+/**
+ * @param {string} key
+ * @param {Record<string, string | number>} [values] what stands for the names in braces
+ */
+export function t(key, values = {}) {
+  const sentence = own[key] ?? ENGLISH[key] ?? key;
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
