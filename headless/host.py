@@ -36,7 +36,7 @@ class HeadlessHost:
         folders: where the run reads and writes files.
         console: where progress and warnings go.
         titles: what a person calls the nodes, by id.
-        has_editor: see :class:`..nodes.host.Host`.
+        has_editor: see :class:`.nodes.host.Host`.
         interrupt: set it to stop the run.
     """
 

@@ -22,7 +22,9 @@ _known: dict[tuple[str, str], Answer] = {}
 
 
 def models(query: Mapping[str, str]) -> Answer:
-    """Every model that a loader offers: the spaces of its stages, None for one it lacks."""
+    """Every model that a loader offers: the space of each stage, None for one it lacks, and
+    whether its decoder has a super-resolution.
+    """
     return {name: _model(name) for name in loaders._models()}
 
 
@@ -34,7 +36,10 @@ def _model(name: str) -> Answer:
         if key not in _known:
             # Where it would run does not matter: reading its space loads nothing large.
             stages = load_model(folder, Options())
-            _known[key] = {stage: _space_of(getattr(stages, stage)) for stage in STAGES}
+            _known[key] = {
+                "stages": {stage: _space_of(getattr(stages, stage)) for stage in STAGES},
+                "upscales": _space_of(stages.decoder) is not None and stages.decoder.upscales,
+            }
     except UnclipError as error:
         return {"error": str(error)}
     return _known[key]

@@ -17,13 +17,12 @@ from ..pipelines.progress import Progress
 
 
 class Host(Protocol):
-    """The services of a host.
+    """The services of a host."""
 
-    Attributes:
-        has_editor: whether an editor may show what nodes say beside their outputs.
-    """
-
-    has_editor: bool
+    @property
+    def has_editor(self) -> bool:
+        """Whether an editor may show what nodes say beside their outputs."""
+        ...
 
     def model_roots(self) -> list[Path]:
         """Folders searched for diffusers-layout models."""

@@ -84,7 +84,9 @@ class Editor:
 
     def node(self, title):
         """A node in Nodes 2.0."""
-        return self.page.locator("[data-node-id]", has_text=title).first
+        return self.page.locator(
+            "[data-node-id]", has=self.page.get_by_text(title, exact=True)
+        ).first
 
     def set(self, title, widget, value):
         self.page.evaluate(

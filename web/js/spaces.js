@@ -8,9 +8,14 @@ import { input, source, value } from './editor.js';
 /** @import {Node, End} from './editor.js' */
 /** @typedef {{id: string, name: string, dim: number, text: string, vision: string}} Space */
 /**
+ * @typedef {object} Model
+ * @property {Record<string, Space | null>} [stages] nothing where the model cannot be opened
+ * @property {boolean} [upscales]
+ */
+/**
  * What the server knows.
  * @typedef {object} Known
- * @property {Record<string, Record<string, Space | null>>} models
+ * @property {Record<string, Model>} models
  * @property {Record<string, {space?: Space}>} embeddings
  * @property {Record<string, Space>} spaces
  */
@@ -42,8 +47,8 @@ export function same(one, other) {
 /** A short name for a badge. @param {Space} space @param {Known} known */
 export function shortName(space, known) {
   if (!space.name.startsWith('CLIP ')) return space.name.replace(/^\S+ CLIP |^OpenCLIP /, '');
-  const own = Object.entries(known.models).find(([, stages]) =>
-    Object.values(stages).some((one) => one && one.id === space.id)
+  const own = Object.entries(known.models).find(([, { stages }]) =>
+    Object.values(stages ?? {}).some((one) => one?.id === space.id)
   );
   return own ? own[0] : space.name;
 }
@@ -56,12 +61,13 @@ export function spaceOf(end, known, depth = 0) {
   if (!end || depth > DEPTH) return null;
   const { node, slot } = end;
   const output = node.outputs?.[slot]?.name ?? '';
-  if (node.type === 'UnCLIPLoader') return known.models[value(node, 'model')]?.[output] ?? null;
+  if (node.type === 'UnCLIPLoader') {
+    return known.models[value(node, 'model')]?.stages?.[output] ?? null;
+  }
   if (node.type === 'UnCLIPLoadEmbed') return known.embeddings[value(node, 'embed')]?.space ?? null;
   if (node.type === 'UnCLIPFromClipVision') return known.spaces[value(node, 'encoder')] ?? null;
-  const same = input(node, output);
-  const slots = same >= 0 ? [same, ...carriers(node)] : carriers(node);
-  for (const one of slots) {
+  const namesake = input(node, output); // a LoRA's prior comes from its prior
+  for (const one of namesake < 0 ? carriers(node) : [namesake, ...carriers(node)]) {
     const space = spaceOf(source(node, one), known, depth + 1);
     if (space) return space;
   }
@@ -108,7 +114,7 @@ export function mismatches(node, known) {
 export const makers = (space, known) =>
   Object.keys(known.models).filter((name) =>
     ['prior', 'image_encoder'].some((stage) => {
-      const own = known.models[name][stage];
+      const own = known.models[name].stages?.[stage];
       return own && same(own, space);
     })
   );

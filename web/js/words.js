@@ -13,6 +13,17 @@ const ENGLISH = {
   'space.none': 'Use a prior or an image encoder of {wanted}; no installed model has one.',
   'space.redraw': 'Or draw it with a decoder of {found} and encode the picture with an image encoder of {wanted}.',
   'warning.badge': '⚠ {count}',
+  'menu.title': 'unCLIP: go on from here',
+  'menu.which': 'From which picture?',
+  'menu.nothing': 'Choose a node that shows pictures which unCLIP decode drew.',
+  'menu.vary_subtle': 'Vary, subtle',
+  'menu.vary_strong': 'Vary, strong',
+  'menu.edit': 'Edit by text',
+  'menu.blend': 'Blend with a picture',
+  'menu.upscale': 'Upscale',
+  'menu.describe': 'Describe',
+  'picker.label': 'Pictures of the batch',
+  'picker.picture': 'Picture {n}',
   'warning.none': 'The last run gave no warnings.',
 };
 

@@ -122,9 +122,11 @@ function end() {
   later();
 }
 
+let ready = false;
 let waiting = 0;
 /** Looks once for all changes of a moment. */
 export function later() {
+  if (!ready) return; // settings are set before there is a graph
   clearTimeout(waiting);
   waiting = setTimeout(look, 60);
 }
@@ -143,6 +145,7 @@ export const part = {
     },
   ],
   async setup() {
+    ready = true;
     editor.on('graphChanged', later);
     editor.on('execution_success', () => void ask());
     addEventListener('pointerdown', () => setTimeout(begin), true);

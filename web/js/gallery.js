@@ -1,0 +1,104 @@
+/** Pictures to choose from with mouse or keyboard, as a list box. */
+
+/** @import {Picture} from './editor.js' */
+
+const STYLE = `
+.unclip-gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(56px,1fr));gap:4px;
+  padding:4px;overflow:auto;height:100%;box-sizing:border-box;align-content:start}
+.unclip-gallery button{position:relative;padding:0;border:2px solid transparent;border-radius:6px;
+  background:var(--comfy-input-bg,#222);color:var(--input-text,#ddd);aspect-ratio:1;cursor:pointer;
+  overflow:hidden;font:12px sans-serif}
+.unclip-gallery button[aria-selected=true]{border-color:#2f8fff;box-shadow:0 0 0 1px #fff}
+.unclip-gallery button:focus-visible{outline:2px solid #ffd23f;outline-offset:1px}
+.unclip-gallery img{width:100%;height:100%;object-fit:cover;display:block}
+.unclip-dialog{border:1px solid var(--border-color,#555);border-radius:10px;padding:16px;
+  background:var(--comfy-menu-bg,#222);color:var(--fg-color,#eee);max-width:560px;width:90vw;
+  font:14px sans-serif}
+.unclip-dialog::backdrop{background:#0008}
+.unclip-dialog h2{margin:0 0 12px;font-size:16px}
+.unclip-dialog button.unclip-action{padding:6px 12px;border-radius:6px;cursor:pointer;font:inherit;
+  border:1px solid var(--border-color,#666);background:var(--comfy-input-bg,#333);
+  color:var(--input-text,#eee);margin:4px 8px 4px 0}
+.unclip-dialog code{user-select:all;overflow-wrap:anywhere}
+`;
+
+let styled = false;
+
+/** Our own styles, once. */
+export function style() {
+  if (styled) return;
+  styled = true;
+  const element = document.createElement('style');
+  element.textContent = STYLE;
+  document.head.append(element);
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, any>} [properties] attributes, or members if known
+ * @param {(Node | string)[]} [children]
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, properties = {}, children = []) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in element) /** @type {any} */ (element)[name] = value;
+    else element.setAttribute(name, String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+/**
+ * Fills a list box.
+ * @param {HTMLElement} box
+ * @param {Picture[]} pictures
+ * @param {{label: string, name: (n: number) => string, chosen: (n: number) => boolean,
+ *   choose: (n: number, further: boolean) => void}} options `further`: from the last one to here
+ */
+export function fill(box, pictures, { label, name, chosen, choose }) {
+  style();
+  box.className = 'unclip-gallery';
+  box.setAttribute('role', 'listbox');
+  box.setAttribute('aria-label', label);
+  box.setAttribute('aria-multiselectable', 'true');
+  const options = pictures.map((picture, n) => {
+    const image = make('img', { src: picture.url, alt: '', draggable: false });
+    const option = make('button', { type: 'button', title: name(n), 'aria-label': name(n) }, [image]);
+    option.setAttribute('role', 'option');
+    option.setAttribute('aria-selected', String(chosen(n)));
+    option.tabIndex = chosen(n) ? 0 : -1;
+    // A file that somebody has deleted can still be picked: by its number.
+    image.onerror = () => image.replaceWith(String(n + 1));
+    option.onclick = (event) => choose(n, event.shiftKey);
+    return option;
+  });
+  if (options.length && !options.some((one) => one.tabIndex === 0)) options[0].tabIndex = 0;
+  box.onkeydown = (event) => {
+    const at = options.indexOf(/** @type {any} */ (document.activeElement));
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (at < 0 || !step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    options[(at + step + options.length) % options.length].focus();
+  };
+  box.replaceChildren(...options);
+}
+
+/**
+ * A dialog that the keyboard stays in; Escape closes it.
+ * @param {string} title @param {HTMLElement[]} content
+ */
+export function dialog(title, content) {
+  style();
+  const box = make('dialog', { className: 'unclip-dialog' }, [
+    make('h2', { textContent: title }),
+    ...content,
+  ]);
+  box.setAttribute('aria-label', title);
+  box.onclose = () => box.remove();
+  box.onkeydown = (event) => event.stopPropagation(); // the editor's own shortcuts
+  document.body.append(box);
+  box.showModal();
+  return box;
+}
