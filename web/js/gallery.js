@@ -19,6 +19,18 @@ const STYLE = `
 .unclip-dialog button.unclip-action{padding:6px 12px;border-radius:6px;cursor:pointer;font:inherit;
   border:1px solid var(--border-color,#666);background:var(--comfy-input-bg,#333);
   color:var(--input-text,#eee);margin:4px 8px 4px 0}
+.unclip-words{position:fixed;z-index:2000;margin:0;padding:4px;list-style:none;min-width:120px;
+  background:var(--comfy-menu-bg,#222);color:var(--fg-color,#eee);border-radius:6px;
+  border:1px solid var(--border-color,#666);font:13px sans-serif}
+.unclip-words[hidden]{display:none}
+.unclip-words li{padding:3px 8px;border-radius:4px;cursor:pointer}
+.unclip-words li[aria-selected=true]{background:#2f6fd0;color:#fff}
+.unclip-cards{display:flex;flex-direction:column;gap:6px;padding:8px;overflow:auto;height:100%}
+.unclip-card{display:flex;gap:10px;align-items:center;padding:6px;border-radius:8px;cursor:grab;
+  border:1px solid var(--border-color,#555);background:var(--comfy-input-bg,#2a2a2a);
+  color:var(--input-text,#ddd);text-align:left;font:13px sans-serif;overflow-wrap:anywhere}
+.unclip-card img,.unclip-none{width:48px;height:48px;border-radius:4px;flex:none;background:#888}
+.unclip-card:focus-visible{outline:2px solid #ffd23f}
 .unclip-dialog code{user-select:all;overflow-wrap:anywhere}
 `;
 

@@ -9,7 +9,7 @@ import { register } from './editor.js';
 /** What a part may export; the same names and times as an extension's. */
 /** @typedef {Partial<ComfyExtension>} Part */
 
-const PARTS = ['colours', 'warnings', 'spaces', 'menu', 'picker'];
+const PARTS = ['colours', 'warnings', 'spaces', 'menu', 'picker', 'missing', 'prompt', 'sidebar'];
 
 /** @type {Part[]} */
 const parts = [];

@@ -24,6 +24,15 @@ const ENGLISH = {
   'menu.describe': 'Describe',
   'picker.label': 'Pictures of the batch',
   'picker.picture': 'Picture {n}',
+  'missing.title': 'This workflow names models that are not here',
+  'missing.facts': 'from {repository}, about {gigabytes} GB, licence {licence}; in the folder that holds “models” run:',
+  'missing.unknown': 'is no published model; ask whoever shared the workflow.',
+  'missing.after': 'Then press R, which reads the lists again.',
+  'missing.demo': 'Use the demo model',
+  'missing.close': 'Close',
+  'prompt.unknown': '? {words}',
+  'sidebar.title': 'unCLIP embeddings',
+  'sidebar.none': 'None yet: unCLIP save embed puts them here.',
   'warning.none': 'The last run gave no warnings.',
 };
 

@@ -6,7 +6,6 @@ import { ACTIONS, goOn, originOf } from '../results.js';
 import { t } from '../words.js';
 import { facts } from './spaces.js';
 
-/** @import {Node} from '../editor.js' */
 /** @import {Origin} from '../results.js' */
 
 /** @param {Origin} origin */
@@ -37,9 +36,8 @@ function act(action, origin) {
 
 /** The result that a command is about: of the chosen node, else the only one. */
 function current() {
-  const chosen = [...(editor.app.canvas.selectedItems ?? [])];
-  const nodes = /** @type {Node[]} */ (chosen.filter((one) => 'inputs' in one));
-  const among = nodes.length ? nodes : editor.nodes().filter((one) => editor.pictures(one).length);
+  const chosen = editor.selected();
+  const among = chosen.length ? chosen : editor.nodes().filter((one) => editor.pictures(one).length);
   return among.map(originOf).find((one) => one !== null) ?? null;
 }
 

@@ -17,12 +17,20 @@ let known = { models: {}, embeddings: {}, spaces: {} };
 /** @type {Map<string, () => void>} messages that are shown, by what they are about */
 const shown = new Map();
 
+/** @type {() => void} */
+let answered = () => {};
+const first = new Promise((done) => (answered = () => done(undefined)));
+
+/** Waits for the first answer of the server. */
+export const asked = () => first;
+
 /** Asks the server again: models and files come and go. */
 export async function ask() {
   const [models, embeddings, spaces] = await Promise.all(
     ['models', 'embeddings', 'spaces'].map(editor.ask)
   );
   known = { models, embeddings, spaces };
+  answered();
   look();
 }
 
@@ -89,7 +97,7 @@ function reason({ node, slot, found, wanted, model }) {
 }
 
 /** @param {Space} space */
-const label = (space) => `${shortName(space, known)} (${space.dim})`;
+export const label = (space) => `${shortName(space, known)} (${space.dim})`;
 
 // While a wire is drawn, the nodes that it does not fit say so.
 
