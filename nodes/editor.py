@@ -11,8 +11,8 @@ from typing import Any
 from ..pipelines.embeddings import EmbeddingSpace
 from ..pipelines.encode.vocabulary import WORDS_FILE, Reading, Vocabulary
 from ..pipelines.errors import UnclipError
-from ..pipelines.models.component import Options
 from ..pipelines.loading import fingerprint, load_model, resolve
+from ..pipelines.models.component import Options
 from . import host, loaders
 from .latent_edit import files
 

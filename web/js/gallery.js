@@ -31,6 +31,18 @@ const STYLE = `
   color:var(--input-text,#ddd);text-align:left;font:13px sans-serif;overflow-wrap:anywhere}
 .unclip-card img,.unclip-none{width:48px;height:48px;border-radius:4px;flex:none;background:#888}
 .unclip-card:focus-visible{outline:2px solid #ffd23f}
+.unclip-pad{position:relative;height:100%;min-height:140px;border-radius:8px;touch-action:none;
+  cursor:crosshair;border:1px solid var(--border-color,#666);margin:0 4px;
+  background:var(--comfy-input-bg,#222)}
+.unclip-pad:focus-visible{outline:2px solid #ffd23f}
+.unclip-pad i{position:absolute;width:16px;height:16px;border-radius:50%;background:#2f8fff;
+  border:2px solid #fff;box-shadow:0 0 3px #000;transform:translate(-50%,-50%);z-index:1;
+  left:calc(var(--x,.5)*100%);top:calc(var(--y,.5)*100%);pointer-events:none}
+.unclip-corner{position:absolute;width:40px;height:40px;object-fit:cover;border-radius:6px;
+  display:grid;place-items:center;pointer-events:none;color:var(--input-text,#ddd);
+  font:13px sans-serif}
+.unclip-corner-1,.unclip-corner-3{left:4px}.unclip-corner-2,.unclip-corner-4{right:4px}
+.unclip-corner-1,.unclip-corner-2{top:4px}.unclip-corner-3,.unclip-corner-4{bottom:4px}
 .unclip-dialog code{user-select:all;overflow-wrap:anywhere}
 `;
 

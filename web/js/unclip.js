@@ -9,7 +9,17 @@ import { register } from './editor.js';
 /** What a part may export; the same names and times as an extension's. */
 /** @typedef {Partial<ComfyExtension>} Part */
 
-const PARTS = ['colours', 'warnings', 'spaces', 'menu', 'picker', 'missing', 'prompt', 'sidebar'];
+const PARTS = [
+  'colours',
+  'warnings',
+  'spaces',
+  'menu',
+  'picker',
+  'missing',
+  'prompt',
+  'sidebar',
+  'blend',
+];
 
 /** @type {Part[]} */
 const parts = [];

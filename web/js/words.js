@@ -31,6 +31,7 @@ const ENGLISH = {
   'missing.demo': 'Use the demo model',
   'missing.close': 'Close',
   'prompt.unknown': '? {words}',
+  'blend.pad': 'Weights of the blend: arrow keys or mouse',
   'sidebar.title': 'unCLIP embeddings',
   'sidebar.none': 'None yet: unCLIP save embed puts them here.',
   'warning.none': 'The last run gave no warnings.',

@@ -170,3 +170,20 @@ export function wiresInHand() {
   const connector = anyApp.canvas?.linkConnector;
   return connector?.isConnecting ? [...connector.renderLinks] : [];
 }
+
+/** How many inputs of that kind a node's declaration has. @param {Node} node @param {RegExp} kind */
+export function numberOf(node, kind) {
+  const { required, optional } = /** @type {any} */ (node.constructor).nodeData?.input ?? {};
+  return Object.keys({ ...required, ...optional }).filter((name) => kind.test(name)).length;
+}
+
+/**
+ * Hides a widget or shows it again; its value stays in the graph.
+ * @param {Node} node @param {string} name @param {boolean} hidden
+ */
+export function hide(node, name, hidden) {
+  const found = widget(node, name);
+  if (!found || Boolean(found.hidden) === hidden) return;
+  found.hidden = hidden;
+  found.options.hidden = hidden;
+}

@@ -117,6 +117,12 @@ export function makeRoom(node) {
   redraw();
 }
 
+/** Makes a node as high as what is on it needs, no more. @param {Node} node */
+export function fit(node) {
+  node.setSize([node.size[0], node.computeSize()[1]]);
+  redraw();
+}
+
 /** The pictures that a node shows after a run. @param {Node} node @returns {Picture[]} */
 export function pictures(node) {
   const outputs = anyApp.nodeOutputs?.[outputKey(node)] ?? {};
