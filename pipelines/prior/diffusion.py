@@ -22,6 +22,7 @@ from ..sampling.loop import first_sample, first_step, sample
 from ..sampling.noise import Stream, given_or_seeded, noise
 from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..stages import StageDefaults
+from .trace import Trace
 
 STREAMS = (Stream.PRIOR, Stream.PRIOR_NEGATIVE)
 REFINE_STREAMS = (Stream.REFINE, Stream.REFINE_NEGATIVE)
@@ -96,13 +97,16 @@ class TransformerPrior:
         if image is not None:
             vectors = image.repeated(count).vectors.repeat(len(sampled) // count, 1)
             clean = (vectors.to(device) - model.clip_mean) / model.clip_std
+        trace = Trace(sampled.pooled[:count], model.post_process_latents, len(sampler.timesteps))
         x = sample(
             guidance.around(self._network(), placed(rows, device, self._transformer.dtype)),
             sampler,
             first_sample(sampler, self._noise(sources), clean, first),
             generators=sources,
             progress=progress,
+            preview=trace.picture,
             first=first,
+            after=trace.keep if progress else None,
         )
         vectors = model.post_process_latents(x).float().cpu()
         image = ImageEmbedding(vectors[:count], self.space, f"prior({text.prompts[0]})")

@@ -51,6 +51,7 @@ function grow(node) {
 export function placeOf(weights) {
   const parts = weights.map((one) => Math.max(0, one));
   const sum = parts.reduce((a, b) => a + b, 0) || 1;
+  if (weights.length === 2) return [parts[1] / sum, 0.5];
   return [0, 1].map((axis) => parts.reduce((at, w, n) => at + (w / sum) * CORNERS[n][axis], 0));
 }
 
@@ -73,9 +74,13 @@ function refresh(node) {
   if (count < LEAST) return;
   const pad = pads.get(node) ?? newPad(node);
   const weights = [...Array(count).keys()].map((n) => Number(editor.value(node, `weight_${n + 1}`)));
-  const [x, y] = placeOf(weights);
-  pad.style.setProperty('--x', String(x));
-  pad.style.setProperty('--y', String(y));
+  let [x, y] = ['--x', '--y'].map((name) => Number(pad.style.getPropertyValue(name) || 0.5));
+  const there = weightsAt(x, y, count);
+  if (there.some((w, n) => Math.abs(w - weights[n]) > 0.01)) {
+    [x, y] = placeOf(weights); // somebody else has set them
+    pad.style.setProperty('--x', String(x));
+    pad.style.setProperty('--y', String(y));
+  }
   const said = weights.map((w, n) => `${n + 1}: ${w.toFixed(2)}`).join(', ');
   pad.setAttribute('aria-valuetext', said);
   pad.setAttribute('aria-valuenow', String(Math.round(x * 100)));
@@ -141,6 +146,8 @@ function drag(pad, event, to) {
 /** @param {Node} node @param {number} x @param {number} y */
 function put(node, x, y) {
   const [across, down] = [x, y].map((one) => Math.min(1, Math.max(0, one)));
+  pads.get(node)?.style.setProperty('--x', String(across));
+  pads.get(node)?.style.setProperty('--y', String(down));
   const weights = weightsAt(across, down, Math.min(4, used(node)));
   editor.inOneStep(() =>
     weights.forEach((w, n) => editor.setValue(node, `weight_${n + 1}`, Math.round(w * 100) / 100))
