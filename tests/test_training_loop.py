@@ -232,6 +232,15 @@ def test_training_resumes_where_it_was(work):
     assert after["elapsed"] > before["elapsed"]
 
 
+def test_processes_meet_in_the_work_folder_where_it_is_named_relatively(tmp_path, monkeypatch):
+    found = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loop.dist, "init_process_group", lambda _, where, **__: found.append(where))
+    monkeypatch.setattr(loop.dist, "destroy_process_group", lambda: None)
+    with loop.process_group(0, 2, Path("work/meeting")):
+        assert found == [f"file://{tmp_path.resolve() / 'work' / 'meeting'}"]
+
+
 def test_a_missing_stage_is_named(tmp_path):
     with pytest.raises(SystemExit, match="train the stage 'clip' first"):
         loop.averaged_weights(tmp_path, "clip")

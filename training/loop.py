@@ -298,7 +298,7 @@ def averaged_weights(work: Path, stage: str) -> dict[str, Tensor]:
 def process_group(rank: int, world: int, meeting: Path) -> Iterator[None]:
     """Join ``world`` processes over gloo; they meet at a fresh file."""
     if world > 1:
-        dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=world)
+        dist.init_process_group("gloo", f"file://{meeting.resolve()}", rank=rank, world_size=world)
     try:
         yield
     finally:

@@ -14,14 +14,17 @@ from ..embeddings import EmbeddingSpace, ImageEmbedding, NullEmbedding, TextEmbe
 from ..encode.clip import TextEncoderTower
 from ..errors import UnclipError
 from ..models.component import Component
+from ..models.out_of_memory import retried
 from ..models.weights import read_json
 from ..pairing import paired
 from ..progress import Progress
 from ..sampling.guidance import Guidance, Network, Rows, placed
 from ..sampling.loop import first_sample, first_step, sample
 from ..sampling.noise import Stream, given_or_seeded, noise
+from ..sampling.savings import savings
 from ..sampling.schedulers import PRIOR_SCHEDULERS, make, set_steps
 from ..stages import StageDefaults
+from .prefix import Prefix, has_prefix
 from .trace import Trace
 
 STREAMS = (Stream.PRIOR, Stream.PRIOR_NEGATIVE)
@@ -98,8 +101,9 @@ class TransformerPrior:
             vectors = image.repeated(count).vectors.repeat(len(sampled) // count, 1)
             clean = (vectors.to(device) - model.clip_mean) / model.clip_std
         trace = Trace(sampled.pooled[:count], model.post_process_latents, len(sampler.timesteps))
+        rows = placed(rows, device, self._transformer.dtype)
         x = sample(
-            guidance.around(self._network(), placed(rows, device, self._transformer.dtype)),
+            guidance.around(self._network(rows), rows),
             sampler,
             first_sample(sampler, self._noise(sources), clean, first),
             generators=sources,
@@ -162,10 +166,21 @@ class TransformerPrior:
         width = self._transformer.model.config.embedding_dim
         return noise((width,), sources).to(self._transformer.device)
 
-    def _network(self) -> Network:
+    def _network(self, rows: Rows) -> Network:
+        """The network; what it sees of ``rows`` is the same at every step."""
         model, dtype = self._transformer.model, self._transformer.dtype
+        prefix = None
+        if savings() and has_prefix(model, rows):
+            prefix = retried(
+                lambda: Prefix(model, rows),
+                lambda: None,
+                self._transformer.make_room,
+                "the prior computes every token again at every step",
+            )
 
         def network(x: Tensor, t: Tensor, rows: Rows) -> Tensor:
+            if prefix:
+                return prefix(x.to(dtype), t)
             output: Tensor = model(x.to(dtype), timestep=t, **rows).predicted_image_embedding
             return output
 
