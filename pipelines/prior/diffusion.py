@@ -101,9 +101,9 @@ class TransformerPrior:
             vectors = image.repeated(count).vectors.repeat(len(sampled) // count, 1)
             clean = (vectors.to(device) - model.clip_mean) / model.clip_std
         trace = Trace(sampled.pooled[:count], model.post_process_latents, len(sampler.timesteps))
-        rows = placed(rows, device, self._transformer.dtype)
+        seen = placed(rows, device, self._transformer.dtype)
         x = sample(
-            guidance.around(self._network(rows), rows),
+            guidance.around(self._network(seen), seen),
             sampler,
             first_sample(sampler, self._noise(sources), clean, first),
             generators=sources,
