@@ -4,9 +4,9 @@
     python -m benchmarks.words --opencc   # traditional Chinese, too (pip install opencc)
 
 ``benchmarks/words/LANGUAGE.json`` has a sentence for each English one, which stands where it is
-used: in a node's declaration, the index of templates, a template's note, the extension. So a
-changed sentence is one without a translation, and is told. ``#editor`` are the words of the
-extension by key, as ``web/js/words.js`` has them.
+used: in a node's declaration, the index of templates, a template's note. So a changed sentence is
+one without a translation, and is told. ``#editor`` are the words of the extension by key, as
+``web/js/words.js`` has them, ``#choices`` the choices of combos that are words.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 from unclip_graph.headless.examples import example_path, index
 from unclip_graph.headless.graph.sizes import NOTES
 from unclip_graph.nodes import MENU
-from unclip_graph.nodes.spec import NodeSpec
+from unclip_graph.nodes.spec import Input, NodeSpec
+from unclip_graph.nodes.widgets import Choice
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES, SENTENCES = ROOT / "locales", ROOT / "benchmarks" / "words"
@@ -35,20 +36,40 @@ SOCKETS = (
     "IMAGE_EMBED",
     "NOISE",
 )
-TAIWAN = {"噪波": "雜訊", "迴圈": "循環", "模板": "範本", "型別": "類型", "畫素": "像素"}
-"""Words that the conversion to traditional Chinese gets wrong."""
+TAIWAN = (
+    "噪波 雜訊, 加噪 加雜訊, 迴圈 循環, 模板 範本, 型別 類型, 畫素 像素, 文本 文字, 演示 示範, "
+    "臺 台, 工作流程 工作流, 工作流 工作流程, 區域性 局部, 解除安裝 卸載, 擴充套件 擴展, "
+    "介面卡 適配器, 采樣 取樣, 倉庫 儲存庫, 滑塊 滑桿, 歸一化 正規化, 質量 品質, 幀 影格, "
+    "視訊記憶體 顯示記憶體, 視訊模型 影片模型, 高階 進階, 通過 透過, 幫助頁 說明頁, "
+    "許可證 授權條款, 單檔案 單一檔案, unCLIP條件 unCLIP 條件化, CLIP視覺 CLIP 視覺, "
+    "外補畫板 為外繪填充圖片, “ 「, ” 」"
+)
+"""What the conversion to traditional Chinese gets wrong, and what ComfyUI says on Taiwan."""
+SYNTAX = str.maketrans({character: f"{{'{character}'}}" for character in "{}@|"})
+"""The editor compiles titles, descriptions and names as messages, where these mean something."""
+
+FIRST = {
+    "embed": ("(save an embedding first)",),
+    "encoder": ("auto",),
+    "vocabulary": ("shipped",),
+}
+"""The words among choices that are listed at run time."""
 
 NEEDS = re.compile(r"Needs in `models/unclip`: (.+?)\. (.+)")
 NEEDS_WHAT = "Needs in `models/unclip`: {names}."
 
 Say = Callable[[str], str]
+EMPTY: Mapping[str, str] = {}
 
 
 class Sentences:
     """The sentences of a language; asks for each are remembered, so that stale ones are found."""
 
-    def __init__(self, known: Mapping[str, str]) -> None:
-        self.known = known
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self.keyed = {key: words for key, words in known.items() if key.startswith("#")}
+        self.known: dict[str, str] = {
+            key: words for key, words in known.items() if key not in self.keyed
+        }
         self.used: set[str] = set()
         self.missing: list[str] = []
 
@@ -80,17 +101,21 @@ class Sentences:
     @property
     def stale(self) -> set[str]:
         """Sentences that nothing says any more."""
-        return {one for one in self.known if not one.startswith("#")} - self.used
+        return self.known.keys() - self.used
 
 
-def node_words(say: Say) -> dict[str, Any]:
-    """``nodeDefs.json``: names and tooltips of nodes, inputs and outputs."""
+def node_words(say: Say, choices: Mapping[str, str]) -> dict[str, Any]:
+    """``nodeDefs.json``: names and tooltips of nodes, inputs and outputs, and choices in words."""
     return {
         node.id: {
-            "display_name": say(node.title),
-            "description": say(node.description),
+            "display_name": say(node.title).translate(SYNTAX),
+            "description": say(node.description).translate(SYNTAX),
             "inputs": {
-                one.name: {"name": say(one.name), "tooltip": say(one.tooltip)}
+                one.name: {
+                    "name": say(one.name),
+                    "tooltip": say(one.tooltip),
+                    **choice_words(one, choices),
+                }
                 for one in node.inputs
             },
             "outputs": {
@@ -101,6 +126,15 @@ def node_words(say: Say) -> dict[str, Any]:
         for nodes in MENU.values()
         for node in nodes
     }
+
+
+def choice_words(one: Input, choices: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The choices of an input that are words; files and names of methods stay as they are."""
+    if not isinstance(one.type, Choice):
+        return {}
+    fixed = one.type.names if isinstance(one.type.names, tuple) else FIRST.get(one.name, ())
+    told = {choice: choices[choice] for choice in fixed if choice in choices}
+    return {"options": told} if told else {}
 
 
 def main_words(say: Say, extension: Mapping[str, str]) -> dict[str, Any]:
@@ -169,9 +203,16 @@ def read(language: str) -> Sentences:
     return Sentences(json.loads((SENTENCES / f"{language}.json").read_text("utf-8")))
 
 
-def files(say: Say, extension: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def files(
+    say: Say, extension: Mapping[str, str] = EMPTY, choices: Mapping[str, str] = EMPTY
+) -> dict[str, dict[str, Any]]:
     """The files of a language by name."""
-    return {"nodeDefs": node_words(say), "main": main_words(say, extension)}
+    return {"nodeDefs": node_words(say, choices), "main": main_words(say, extension)}
+
+
+def translated(say: Sentences) -> dict[str, dict[str, Any]]:
+    """The same with the words that are known by key."""
+    return files(say, say.keyed["#editor"], say.keyed["#choices"])
 
 
 def write(language: str, told: Mapping[str, Any]) -> None:
@@ -192,9 +233,9 @@ def traditional(told: Any) -> Any:
         if isinstance(value, dict):
             return {key: convert(one) for key, one in value.items()}
         said = converter.convert(value)
-        for wrong, right in TAIWAN.items():
-            said = said.replace(wrong, right)
-        return said
+        for pair in TAIWAN.split(", "):
+            said = said.replace(*pair.split(" ", 1))
+        return re.sub(" ?([「」]) ?", r"\1", said)
 
     return convert(told)
 
@@ -204,10 +245,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--opencc", action="store_true", help="write traditional Chinese, too")
     arguments = parser.parse_args()
-    english = files(lambda text: text, {})
-    write("en", english)
+    write("en", files(lambda text: text))
     chinese = read("zh")
-    told = files(chinese, chinese.known.get("#editor", {}))  # type: ignore[arg-type]
+    told = translated(chinese)
     write("zh", told)
     pages = help_pages(told["nodeDefs"])
     for path, page in pages.items():
