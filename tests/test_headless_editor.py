@@ -63,7 +63,21 @@ def Filter(self, image, other, size):
     return (image,)
 
 
-CLASSES = {cls.__name__: cls for cls in (Sample, Load, SaveImage, Text, Controlled, Forced, Filter)}
+SIZES = [
+    {"key": "edge", "inputs": {"required": {"pixels": INT, "image": ("IMAGE", {})}}},
+    {"key": "factor", "inputs": {"required": {"by": ("FLOAT", {"default": 2.0})}}},
+]
+
+
+@v1({"scale": ("COMFY_DYNAMICCOMBO_V3", {"options": SIZES}), "last": INT}, returns=("IMAGE",))
+def Dynamic(self, **inputs):
+    return (0,)
+
+
+CLASSES = {
+    cls.__name__: cls
+    for cls in (Sample, Load, SaveImage, Text, Controlled, Forced, Filter, Dynamic)
+}
 
 
 class Flow:
@@ -121,6 +135,27 @@ def test_how_many_values_a_control_has_depends_on_its_widget():
     values = ["b", "fixed", "", 7, 24, "randomize", "end"]
     inputs = Flow().node(1, "Controlled", values).prompt()["1"]["inputs"]
     assert inputs == {"kind": "b", "seed": 7, "frames": 24, "last": "end"}
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["edge", 64, 5], {"scale": "edge", "scale.pixels": 64, "last": 5}),
+        (["factor", 0.5, 5], {"scale": "factor", "scale.by": 0.5, "last": 5}),
+        (["gone", 5], {"scale": "gone", "last": 5}),
+        ([], {"scale": "edge", "scale.pixels": 0, "last": 0}),
+    ],
+)
+def test_the_choice_of_a_dynamic_combo_brings_inputs_of_its_own(values, found):
+    flow = Flow().node(1, "Load").node(2, "Dynamic", values)
+    assert flow.prompt()["2"]["inputs"] == found
+
+
+@pytest.mark.parametrize(("choice", "links"), [("edge", {"scale.image": ["1", 0]}), ("gone", {})])
+def test_links_of_a_choice_that_is_not_there_are_dropped(choice, links):
+    flow = Flow().node(1, "Load").node(2, "Dynamic", [choice]).link(1, 0, 2, "scale.image")
+    inputs = flow.prompt()["2"]["inputs"]
+    assert {name: value for name, value in inputs.items() if isinstance(value, list)} == links
 
 
 def test_titles_come_from_the_file_then_from_display_names():

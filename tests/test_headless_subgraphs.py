@@ -302,6 +302,18 @@ def test_a_primitive_in_a_group_is_a_widget_of_the_group():
     assert inputs(flow)["5:1"] == {"size": 12, "a": ["4", 0]}
 
 
+def test_rows_of_early_editors_hold_the_node_itself():
+    nodes = [node(1, "Make", []), node(2, "Grow", [2], a=None)]
+    flow = group(nodes, [(0, 0, 1, 0, 1, "A")], values=[8, "fixed", "red", 9])
+    definition = flow["extra"]["groupNodes"]["G"]
+    without = inputs(flow)
+    # An output that is linked inside is an output of the group as well.
+    definition["external"] = [[0, 0, "A"]]
+    later = inputs(flow)
+    definition["external"] = [[{**nodes[0], "index": 0}, 0, "A"]]
+    assert inputs(flow) == later == {**without, "6": {"a": ["5:0", 0]}}
+
+
 def test_a_group_without_a_readable_definition_is_refused():
     flow = group([node(1, "Make", [])])
     flow["extra"]["groupNodes"] = {}
