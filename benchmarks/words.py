@@ -24,6 +24,8 @@ from unclip_graph.nodes import MENU
 from unclip_graph.nodes.spec import Input, NodeSpec
 from unclip_graph.nodes.widgets import Choice
 
+from .messages import translations
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES, SENTENCES = ROOT / "locales", ROOT / "benchmarks" / "words"
 HELP = ROOT / "web" / "docs"
@@ -137,7 +139,7 @@ def choice_words(one: Input, choices: Mapping[str, str]) -> dict[str, dict[str, 
     return {"options": told} if told else {}
 
 
-def main_words(say: Say, extension: Mapping[str, str]) -> dict[str, Any]:
+def main_words(say: Say, extension: Mapping[str, Any]) -> dict[str, Any]:
     """``main.json``: the menu, the sockets, the templates, and what the extension says."""
     stages = {stage: stage.split(" ", 1) for stage in MENU}
     return {
@@ -200,11 +202,12 @@ def help_pages(words: Mapping[str, Any]) -> dict[Path, str]:
 
 def read(language: str) -> Sentences:
     """The sentences of a language."""
-    return Sentences(json.loads((SENTENCES / f"{language}.json").read_text("utf-8")))
+    known = json.loads((SENTENCES / f"{language}.json").read_text("utf-8"))
+    return Sentences({**known, "#messages": translations(language)})
 
 
 def files(
-    say: Say, extension: Mapping[str, str] = EMPTY, choices: Mapping[str, str] = EMPTY
+    say: Say, extension: Mapping[str, Any] = EMPTY, choices: Mapping[str, str] = EMPTY
 ) -> dict[str, dict[str, Any]]:
     """The files of a language by name."""
     return {"nodeDefs": node_words(say, choices), "main": main_words(say, extension)}
@@ -212,7 +215,8 @@ def files(
 
 def translated(say: Sentences) -> dict[str, dict[str, Any]]:
     """The same with the words that are known by key."""
-    return files(say, say.keyed["#editor"], say.keyed["#choices"])
+    extension = {**say.keyed["#editor"], "messages": say.keyed["#messages"]}
+    return files(say, extension, say.keyed["#choices"])
 
 
 def write(language: str, told: Mapping[str, Any]) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
+from unclip_graph.benchmarks.messages import templates, translations
 from unclip_graph.benchmarks.words import (
     FIRST,
     HELP,
@@ -16,6 +19,8 @@ from unclip_graph.benchmarks.words import (
 )
 from unclip_graph.nodes import MENU
 from unclip_graph.nodes.widgets import Choice
+from unclip_graph.pipelines.errors import SpaceMismatchError
+from unclip_graph.pipelines.spaces import VIT_BIGG, VIT_L
 
 LANGUAGES = ("en", "zh", "zh-TW")
 SIMPLIFIED = re.compile("[图码设种应会从时数样为间张个这与们对开关键层权词转变边线点运]")
@@ -68,6 +73,7 @@ def test_a_language_has_every_key_and_no_other(language, chinese):
     extension = {key for key in own | wanted if key.split("/")[1] in ("settings", "commands")}
     if language == "en":  # the extension has its English sentences itself; a choice is its word
         extension |= {f"/main/unclip/{key}" for key in read("zh").keyed["#editor"]}
+        extension |= {key for key in wanted if key.startswith("/main/unclip/messages/")}
         extension |= {key for key in wanted if "/options/" in key}
     assert own - extension == wanted - extension
 
@@ -79,6 +85,38 @@ def test_traditional_chinese_says_what_simplified_says():
     for key, sentence in simple.items():
         assert _latin(sentence) == _latin(other[key]), key
         assert not SIMPLIFIED.search(other[key]), key
+
+
+def test_messages_are_those_that_the_sources_have():
+    found = translations("zh")
+    assert len(found) >= 30
+    assert not found.keys() - templates(), "changed in the sources"
+    for english, said in found.items():
+        assert {*re.findall(r"{\d}", said)} <= {*re.findall(r"{\d}", english)}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node.js")
+def test_the_extension_finds_the_template_of_a_message():
+    """With what runs really say, a sentence alone and two in one message."""
+    messages = committed("zh")["main"]["unclip"]["messages"]
+    with pytest.raises(SpaceMismatchError) as mismatch:
+        VIT_BIGG.require(VIT_L, "the decoder")
+    texts = [
+        str(mismatch.value),
+        "This model was not taught 'unicorn' and leaves that out. It reads 'cirlce' as 'circle'.",
+        "Nobody has a word (of Chinese) for this.",
+    ]
+    script = f"""
+        import {{ interpreter }} from {json.dumps((HELP.parent / "js/sentences.js").as_uri())};
+        console.log(JSON.stringify({json.dumps(texts)}.map(interpreter({json.dumps(messages)}))));
+    """
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=True
+    )
+    space, unknown, other = json.loads(done.stdout)
+    assert space.startswith("这个嵌入属于") and VIT_L.name in space
+    assert unknown == "这个模型没有学过 'unicorn'，已略去。 它把 'cirlce' 读作 'circle'。"
+    assert other == texts[2]
 
 
 def _latin(sentence):

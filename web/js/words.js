@@ -1,6 +1,7 @@
 /** What the extension says, in English; other languages come from locales/LANGUAGE/main.json. */
 
 import { api, setting } from './editor.js';
+import { interpreter } from './sentences.js';
 
 /** @type {Record<string, string>} */
 const ENGLISH = {
@@ -40,12 +41,16 @@ const ENGLISH = {
 /** @type {Record<string, string>} */
 let own = {};
 
+/** What a run says, in the person's language where it has the sentence. */
+export let said = interpreter({});
+
 /** Fetches the words of the person's language; English needs no request. */
 export async function learn() {
   const language = setting('Comfy.Locale', 'en');
   if (language === 'en') return;
   const told = await (await api.fetchApi('/i18n')).json();
   own = told[language]?.unclip ?? {};
+  said = interpreter(told[language]?.unclip?.messages ?? {});
 }
 
 /**

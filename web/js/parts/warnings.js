@@ -1,7 +1,7 @@
 /** Warnings of a run stay: a badge on the node and a message, until the next run. */
 
 import { isOurs, nodeOfRun, on, reserveBadge, say, setBadge } from '../editor.js';
-import { t } from '../words.js';
+import { said, t } from '../words.js';
 
 /** @import {Node} from '../editor.js' */
 
@@ -38,13 +38,6 @@ function forget(node) {
   told.delete(node);
 }
 
-/** @param {{text: string, id?: string, params?: Record<string, string>}} warning */
-function worded({ text, id, params }) {
-  const key = `warning.${id}`;
-  const found = id ? t(key, params) : key;
-  return found === key ? text : found;
-}
-
 /** @type {import('../unclip.js').Part} */
 export const part = {
   commands: [
@@ -68,12 +61,18 @@ export const part = {
       const warnings = output?.unclip_warnings;
       if (!found || !warnings) return;
       if (told.has(found)) forget(found); // said at work, in English
-      for (const one of warnings) warn(found, worded(one));
+      for (const { text } of warnings) warn(found, said(text));
+    });
+    // The editor shows the English text; where there are words for it, they stand beside it.
+    on('execution_error', ({ node_id, exception_message: text }) => {
+      const found = nodeOfRun(node_id);
+      if (!found || said(text) === text) return;
+      say({ severity: 'error', summary: found.title, detail: said(text), life: 30_000 });
     });
     // A node that fails, or is still at work, says it this way only.
     on('progress_text', ({ nodeId, text }) => {
       const found = nodeOfRun(nodeId);
-      if (found && isOurs(found) && text.startsWith(MARK)) warn(found, text.slice(MARK.length));
+      if (found && isOurs(found) && text.startsWith(MARK)) warn(found, said(text.slice(MARK.length)));
     });
   },
   nodeCreated(node) {
