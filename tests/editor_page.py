@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 from browser import chromium
 from PIL import Image
 
 PATIENCE = 60_000
+AXE = Path(__file__).parent / "editor" / "node_modules" / "axe-core" / "axe.min.js"
 SIZE = {"width": 1440, "height": 900}
 VUE, PALETTE = "Comfy.VueNodes.Enabled", "Comfy.ColorPalette"
 
@@ -96,6 +98,37 @@ class Editor:
             }""",
             [title, widget, value],
         )
+
+    def value(self, title, widget):
+        return self.page.evaluate(
+            """([title, name]) => window.app.graph._nodes.find((one) => one.title === title)
+                .widgets.find((one) => one.name === name).value""",
+            [title, widget],
+        )
+
+    def count(self):
+        return self.page.evaluate("window.app.graph._nodes.length")
+
+    def command(self, id):
+        self.page.evaluate("(id) => window.app.extensionManager.command.execute(id)", id)
+
+    def changed(self):
+        """The editor looks at the graph, as it does after a click."""
+        self.page.evaluate(
+            "window.app.extensionManager.workflow.activeWorkflow.changeTracker.captureCanvasState()"
+        )
+
+    def axe(self, selector):
+        """No serious violation there, where axe is installed."""
+        if not AXE.is_file():
+            return
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("(selector) => window.axe.run(selector)", selector)
+        grave = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
+        assert not grave, [(one["id"], one["nodes"][0]["html"]) for one in grave]
+
+    def close(self):
+        self.page.context.close()
 
     def picture(self):
         """What is on the screen."""

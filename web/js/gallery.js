@@ -43,6 +43,9 @@ const STYLE = `
   font:13px sans-serif}
 .unclip-corner-1,.unclip-corner-3{left:4px}.unclip-corner-2,.unclip-corner-4{right:4px}
 .unclip-corner-1,.unclip-corner-2{top:4px}.unclip-corner-3,.unclip-corner-4{bottom:4px}
+.unclip-scrubber{display:flex;flex-direction:column;gap:4px;height:100%;min-height:160px}
+.unclip-scrubber img{flex:1;min-height:0;object-fit:contain}
+.unclip-scrubber input{width:calc(100% - 8px);margin:0 4px}
 .unclip-dialog code{user-select:all;overflow-wrap:anywhere}
 `;
 

@@ -56,6 +56,8 @@ class Builder {
   /** @param {Origin} origin @param {number} index of the picture */
   constructor(origin, index) {
     this.origin = origin;
+    /** The picture's name as an input, for those that need one. */
+    this.file = '';
     this.index = index;
     /** @type {Node[]} */
     this.added = [];
@@ -103,6 +105,17 @@ class Builder {
     editor.connect(end.node, end.slot, drawn, 'image_embed');
     for (const name of ['decoder', 'negative_image_embed', 'text_embed']) this.share(drawn, name);
     this.show(drawn, 0);
+  }
+
+  /** Draws what the picture shows within a mask. @param {End} image @param {End} mask */
+  redraw(image, mask) {
+    const { embed } = this.origin;
+    const edit = this.node('UnCLIPRegionEdit', { control_after_generate: 'fixed' });
+    this.share(edit, 'decoder');
+    editor.connect(image.node, image.slot, edit, 'image');
+    editor.connect(mask.node, mask.slot, edit, 'mask');
+    editor.connect(embed.node, embed.slot, edit, 'image_embed');
+    this.show(edit, 0);
   }
 
   /** Wires an input as it is wired in the node that drew the picture. */
@@ -165,8 +178,19 @@ const BUILDS = {
     editor.connect(encode, 0, blend, 'image_embed_2');
     build.draw({ node: blend, slot: 0 });
   },
+  zoom_out: (build) => outpaint(build, { left: 1, top: 1, right: 1, bottom: 1 }),
+  pan_left: (build) => outpaint(build, { left: 2 }),
+  pan_right: (build) => outpaint(build, { right: 2 }),
+  pan_up: (build) => outpaint(build, { top: 2 }),
+  pan_down: (build) => outpaint(build, { bottom: 2 }),
+  region(build) {
+    const image = build.node('LoadImage');
+    editor.offer(image, 'image', build.file);
+    editor.setValue(image, 'image', build.file);
+    build.redraw({ node: image, slot: 0 }, { node: image, slot: 1 });
+  },
   upscale(build) {
-    const upscale = build.node('UnCLIPUpscale');
+    const upscale = build.node('UnCLIPUpscale', { control_after_generate: 'fixed' });
     build.share(upscale, 'decoder');
     editor.connect(build.origin.decode, 0, upscale, 'image');
     build.show(upscale, 0);
@@ -180,10 +204,24 @@ const BUILDS = {
   },
 };
 
+/** Draws beyond the frame. @param {Builder} build @param {Record<string, number>} sides in quarters */
+function outpaint(build, sides) {
+  const { decode, shower } = build.origin;
+  const edge = editor.pictureEdge(shower) || Number(editor.value(decode, 'width')) || 256;
+  const quarter = Math.max(8, Math.round(edge / 32) * 8);
+  const none = { left: 0, top: 0, right: 0, bottom: 0 };
+  const grown = Object.entries(sides).map(([side, parts]) => [side, parts * quarter]);
+  const values = { ...none, ...Object.fromEntries(grown), feathering: quarter / 2 };
+  const pad = build.node('ImagePadForOutpaint', values);
+  editor.connect(decode, 0, pad, 'image');
+  build.redraw({ node: pad, slot: 0 }, { node: pad, slot: 1 });
+}
+
 /** @param {Builder} build @param {number} strength */
 function vary(build, strength) {
   const embed = build.embed();
-  const vary = build.node('UnCLIPVary', { strength, count: 4, seed: seed() });
+  const values = { strength, count: 4, seed: seed(), control_after_generate: 'fixed' };
+  const vary = build.node('UnCLIPVary', values);
   editor.connect(embed.node, embed.slot, vary, 'image_embed');
   build.draw({ node: vary, slot: 0 });
 }
@@ -191,16 +229,23 @@ function vary(build, strength) {
 /** What can be done with a picture, in the menu's order. */
 export const ACTIONS = Object.keys(BUILDS);
 
+/** Those that need a result of one picture: they draw all of it again. */
+export const OF_ONE = ['zoom_out', 'pan_left', 'pan_right', 'pan_up', 'pan_down', 'region'];
+
 /**
  * Adds the nodes of an action, one undo away.
  * @param {string} action @param {Origin} origin @param {number} index of the picture
  */
-export function goOn(action, origin, index) {
+export async function goOn(action, origin, index) {
+  const picture = editor.pictures(origin.shower)[index];
+  const file = action === 'region' ? await editor.asInput(picture) : '';
   editor.inOneStep(() => {
     const build = new Builder(origin, index);
+    build.file = file;
     BUILDS[action](build);
-    editor.select(build.added);
+    editor.select(action === 'region' ? build.added.slice(0, 1) : build.added);
   });
+  if (action === 'region') editor.brush();
 }
 
 /**

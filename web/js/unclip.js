@@ -19,6 +19,8 @@ const PARTS = [
   'prompt',
   'sidebar',
   'blend',
+  'scrubber',
+  'estimate',
 ];
 
 /** @type {Part[]} */

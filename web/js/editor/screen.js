@@ -175,3 +175,19 @@ export function middle() {
   const { width, height } = canvas.getBoundingClientRect();
   return [width / 2 / ds.scale - ds.offset[0] - 100, height / 2 / ds.scale - ds.offset[1] - 50];
 }
+
+/** The width of the picture that a node shows, 0 if it is not known. @param {Node} node */
+export const pictureEdge = (node) => /** @type {any} */ (node).imgs?.[0]?.naturalWidth ?? 0;
+
+/** Copies a picture among the inputs; its name there. @param {Picture} picture */
+export async function asInput(picture) {
+  const body = new FormData();
+  const content = await (await fetch(picture.url)).blob();
+  body.append('image', content, picture.filename);
+  const answer = await api.fetchApi('/upload/image', { method: 'POST', body });
+  const { name, subfolder } = await answer.json();
+  return subfolder ? `${subfolder}/${name}` : name;
+}
+
+/** Opens the editor's own brush on the picture that is selected. */
+export const brush = () => anyApp.extensionManager.command.execute('Comfy.MaskEditor.OpenMaskEditor');

@@ -2,7 +2,7 @@
 
 import * as editor from '../editor.js';
 import { dialog, fill, make } from '../gallery.js';
-import { ACTIONS, goOn, originOf } from '../results.js';
+import { ACTIONS, OF_ONE, goOn, originOf } from '../results.js';
 import { t } from '../words.js';
 import { facts } from './spaces.js';
 
@@ -12,7 +12,11 @@ import { facts } from './spaces.js';
 function actions(origin) {
   const end = editor.source(origin.decode, editor.input(origin.decode, 'decoder'));
   const model = end ? editor.value(end.node, 'model') : '';
-  return ACTIONS.filter((one) => one !== 'upscale' || facts().models[model]?.upscales);
+  const several = editor.pictures(origin.shower).length !== 1;
+  return ACTIONS.filter(
+    (one) =>
+      !(one === 'upscale' && !facts().models[model]?.upscales) && !(several && OF_ONE.includes(one))
+  );
 }
 
 /** Does something with a picture of a node; asks which, if there are several. */
@@ -47,7 +51,7 @@ const command = (action) => ({
   label: `unCLIP: ${t(`menu.${action}`)}`,
   function: () => {
     const origin = current();
-    if (origin) act(action, origin);
+    if (origin && actions(origin).includes(action)) act(action, origin);
     else editor.say({ severity: 'info', summary: t('menu.nothing'), life: 4000 });
   },
 });
