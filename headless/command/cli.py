@@ -21,7 +21,6 @@ from ...pipelines.errors import UnclipError, warnings_to
 from ..batch.comfyui_client import Client, node_classes
 from ..console import Console
 from ..examples import demo_example_names, example_names
-from ..execution.cache import Cache, LruCache, NoCache
 from ..folders import write_over
 from ..job import open_workflow, prompt_of
 from ..report import failure, is_refusal
@@ -37,10 +36,11 @@ from .options import (
     FAILED,
     REFUSED,
     STATUS,
+    cache_from,
+    cache_options,
     console_from,
     folder_options,
     output_options,
-    positive,
     route_warnings,
     runner_from,
     running_options,
@@ -109,7 +109,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.workflow is None:
         _list_examples(console)
         return DONE
-    runner = runner_from(arguments, console, output=arguments.out, cache=_cache(arguments))
+    runner = runner_from(arguments, console, output=arguments.out, cache=cache_from(arguments))
     overrides = replace(
         app_overrides(arguments),
         prompt=arguments.prompt,
@@ -122,12 +122,6 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         route_warnings(console, arguments.verbose)
         outcome = runner.run(arguments.workflow, overrides)
     return _conclude(outcome, console, arguments.verbose)
-
-
-def _cache(arguments: argparse.Namespace) -> Cache:
-    if arguments.cache_none:
-        return NoCache()
-    return LruCache(arguments.cache_lru) if arguments.cache_lru else Cache()
 
 
 def _list_examples(console: Console) -> None:
@@ -222,9 +216,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
     shared = [output_options(), folder_options()]
-    run = _add_run(commands, [*shared, running_options()])
+    run = _add_run(commands, [*shared, running_options(), cache_options()])
     add_batch(commands, [*shared, running_options()])
-    add_serve(commands, [*shared, running_options()])
+    add_serve(commands, [*shared, running_options(), cache_options()])
     add_mcp(commands, [folder_options(), running_options()])
     validate = commands.add_parser(
         "validate", parents=shared, help="list every problem of a workflow"
@@ -271,18 +265,6 @@ def _add_run(commands: Any, shared: list[argparse.ArgumentParser]) -> argparse.A
     )
     run.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("output"), help="default: ./output"
-    )
-    keeping = run.add_mutually_exclusive_group()
-    keeping.add_argument(
-        "--cache-lru",
-        metavar="N",
-        type=positive,
-        help="keep the N results used last (default: those of the workflow)",
-    )
-    keeping.add_argument(
-        "--cache-none",
-        action="store_true",
-        help="free each result as soon as no node needs it any more: less memory",
     )
     run.set_defaults(command=_run)
     return run

@@ -11,6 +11,7 @@ from typing import Any
 from ...pipelines.errors import UnclipError, UnclipWarning
 from ...pipelines.models.memory import DTYPES
 from ..console import Console
+from ..execution.cache import Cache, LruCache, NoCache
 from ..overrides import parse_whole_number
 from ..runner import Runner
 from .console import JsonConsole, TextConsole
@@ -98,6 +99,31 @@ def running_options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="show tracebacks and all warnings")
     return parser
+
+
+def cache_options() -> argparse.ArgumentParser:
+    """Which results are kept from run to run."""
+    parser = argparse.ArgumentParser(add_help=False)
+    keeping = parser.add_mutually_exclusive_group()
+    keeping.add_argument(
+        "--cache-lru",
+        metavar="N",
+        type=positive,
+        help="keep the N results used last (default: those of the workflow)",
+    )
+    keeping.add_argument(
+        "--cache-none",
+        action="store_true",
+        help="free each result as soon as no node needs it any more: less memory",
+    )
+    return parser
+
+
+def cache_from(arguments: argparse.Namespace) -> Cache:
+    """What keeps results as :func:`cache_options` ask."""
+    if arguments.cache_none:
+        return NoCache()
+    return LruCache(arguments.cache_lru) if arguments.cache_lru else Cache()
 
 
 def whole_number(text: str) -> int:

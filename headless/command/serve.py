@@ -15,7 +15,7 @@ from typing import Any
 from ...pipelines.errors import UnclipError
 from ..address import TOKEN, require_token
 from ..console import Console
-from .options import positive, runner_from
+from .options import cache_from, positive, runner_from
 
 PORT = 8188
 
@@ -80,7 +80,7 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
         ) from None
     host, token = arguments.host, arguments.token
     require_token(host, token)
-    runner = runner_from(arguments, console, output=arguments.out)
+    runner = runner_from(arguments, console, output=arguments.out, cache=cache_from(arguments))
     limits = Limits(
         upload=arguments.max_upload * 2**20,
         queue=arguments.queue,
