@@ -452,3 +452,19 @@ def test_a_request_that_is_too_large_is_refused(folders):
                 assert (await served.post(path, **sent)).status == 413
 
     asyncio.run(scenario())
+
+
+def test_what_does_not_end_in_time_is_stopped_and_runs_again(folders, monkeypatch):
+    (folders / "sleeper.py").write_text(SLEEPER)
+    monkeypatch.setattr("unclip_graph.headless.serve.app.DRAIN_SECONDS", 0.1)
+    sleep = {"1": {"class_type": "Sleeper", "inputs": {"seconds": 600.0}}}
+
+    async def scenario():
+        async with client(folders, packs=[folders / "sleeper.py"]) as served:
+            id = await queue(served, sleep)
+            while (await (await served.get(f"/jobs/{id}")).json())["status"] == "pending":
+                await asyncio.sleep(0.02)
+        return id
+
+    id = asyncio.run(scenario())
+    assert [job.id for job in JobStore(folders / "user" / "jobs.sqlite").list([PENDING])] == [id]

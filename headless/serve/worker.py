@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RETRY_SECONDS = 1.0
+STOP_SECONDS = 20
+"""How long a run that is stopped may take to notice."""
 PREVIEW_SECONDS = 0.3
 PREVIEW_EDGE = 512
 _STATUS = {"success": COMPLETED, "error": FAILED, "interrupted": CANCELLED}
@@ -92,6 +94,10 @@ class Worker(threading.Thread):
         self._leave.set()
         self._work.set()
         self.join(seconds)
+        if self.is_alive() and (now := self._now) is not None:
+            now.given_up = True
+            now.stop.set()
+            self.join(STOP_SECONDS)
 
     def run(self) -> None:
         """Until told to leave."""
@@ -140,6 +146,8 @@ class Worker(threading.Thread):
             # Refused now though it was accepted: a file is gone, the disk is full.
             told.refused(error)
             status, outputs = FAILED, {}
+        if told.given_up:
+            return
         self._insist(lambda: self._store.end(job.id, status, outputs, told.meta, told.messages))
         with self._lock:
             self._now = None
@@ -156,6 +164,7 @@ class Telling(Console):
     Attributes:
         id: of the job.
         stop: set it to stop the run.
+        given_up: it is stopped for the server's sake, and runs again later.
         nodes: how far each node is that has begun.
         cached: nodes whose results were known.
         outputs: what nodes have shown so far.
@@ -165,6 +174,7 @@ class Telling(Console):
 
     def __init__(self, job: Job, hub: Hub) -> None:
         self.id, self.stop = job.id, threading.Event()
+        self.given_up = False
         self.nodes: dict[str, dict[str, Any]] = {}
         self.cached: list[str] = []
         self.outputs: dict[str, Any] = {}
