@@ -10,7 +10,7 @@ from pathlib import Path
 from browser import chromium
 from PIL import Image
 
-PATIENCE = 60_000
+PATIENCE = 150_000
 AXE = Path(__file__).parent / "editor" / "node_modules" / "axe-core" / "axe.min.js"
 SIZE = {"width": 1440, "height": 900}
 VUE, PALETTE = "Comfy.VueNodes.Enabled", "Comfy.ColorPalette"

@@ -31,7 +31,6 @@ import { input, source, value } from './editor.js';
 const MODELS = ['decoder', 'prior', 'image_encoder', 'text_encoder'];
 /** A decoder reads the prompt of another tower anew, so its text may be of any space. */
 const READ_ANEW = ['text_embed', 'negative_text_embed'];
-const DEPTH = 200;
 
 /** Whether vectors of both can be mixed: by their projections if both are known. */
 /** @param {Space} one @param {Space} other */
@@ -53,13 +52,26 @@ export function shortName(space, known) {
   return own ? own[0] : space.name;
 }
 
+/** What was found so far: ways through a graph meet again. */
+/** @typedef {Map<Node, Map<number, Space | null>>} Seen */
+
 /**
  * The space of what an output gives, null if nobody knows.
- * @param {End | null} end @param {Known} known @returns {Space | null}
+ * @param {End | null} end @param {Known} known @param {Seen} [seen] @returns {Space | null}
  */
-export function spaceOf(end, known, depth = 0) {
-  if (!end || depth > DEPTH) return null;
-  const { node, slot } = end;
+export function spaceOf(end, known, seen = new Map()) {
+  if (!end) return null;
+  const own = seen.get(end.node) ?? new Map();
+  seen.set(end.node, own);
+  if (!own.has(end.slot)) {
+    own.set(end.slot, null); // should it lead back here
+    own.set(end.slot, find(end, known, seen));
+  }
+  return own.get(end.slot) ?? null;
+}
+
+/** @param {End} end @param {Known} known @param {Seen} seen @returns {Space | null} */
+function find({ node, slot }, known, seen) {
   const output = node.outputs?.[slot]?.name ?? '';
   if (node.type === 'UnCLIPLoader') {
     return known.models[value(node, 'model')]?.stages?.[output] ?? null;
@@ -68,7 +80,7 @@ export function spaceOf(end, known, depth = 0) {
   if (node.type === 'UnCLIPFromClipVision') return known.spaces[value(node, 'encoder')] ?? null;
   const namesake = input(node, output); // a LoRA's prior comes from its prior
   for (const one of namesake < 0 ? carriers(node) : [namesake, ...carriers(node)]) {
-    const space = spaceOf(source(node, one), known, depth + 1);
+    const space = spaceOf(source(node, one), known, seen);
     if (space) return space;
   }
   return null;
@@ -90,12 +102,15 @@ export function carriers(node) {
   return [...ours.filter(isModel), ...ours.filter((slot) => !isModel(slot))];
 }
 
-/** What does not fit at a node. @param {Node} node @param {Known} known @returns {Mismatch[]} */
-export function mismatches(node, known) {
+/**
+ * What does not fit at a node.
+ * @param {Node} node @param {Known} known @param {Seen} [seen] @returns {Mismatch[]}
+ */
+export function mismatches(node, known, seen) {
   /** @type {{slot: number, space: Space}[]} */
   const found = [];
   for (const slot of carriers(node)) {
-    const space = spaceOf(source(node, slot), known);
+    const space = spaceOf(source(node, slot), known, seen);
     if (space) found.push({ slot, space });
   }
   const [first, ...others] = found;

@@ -40,7 +40,9 @@ function grow(node) {
   const wanted = Math.min(most, Math.max(LEAST, used(node) + 1));
   const there = numbered(node).length;
   for (let n = there; n < wanted; n += 1) {
-    node.addInput(`image_embed_${n + 1}`, 'UNCLIP_IMAGE_EMBED');
+    const added = node.addInput(`image_embed_${n + 1}`, 'UNCLIP_IMAGE_EMBED');
+    const [first] = numbered(node);
+    added.localized_name = first.localized_name?.replace('1', String(n + 1));
   }
   for (let n = there; n > wanted; n -= 1) node.removeInput(slotOf(node, n - 1));
   for (let n = 0; n < most; n += 1) editor.hide(node, `weight_${n + 1}`, n >= wanted);

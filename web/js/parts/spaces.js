@@ -40,7 +40,8 @@ export const facts = () => known;
 /** Looks at the whole graph. */
 export function look() {
   const ours = editor.nodes().filter((node) => (node.outputs?.length || 0) + carriers(node).length);
-  const wrong = ours.flatMap((node) => mismatches(node, known));
+  const seen = new Map();
+  const wrong = ours.flatMap((node) => mismatches(node, known, seen));
   const always = editor.setting(SETTING, 'where they begin') === 'on every node';
   for (const node of ours) badge(node, wrong.filter((one) => one.node === node), always);
   const wires = wrong.map(({ node, slot }) => editor.wireInto(node, slot));
