@@ -239,13 +239,13 @@ export const OF_ONE = ['zoom_out', 'pan_left', 'pan_right', 'pan_up', 'pan_down'
 export async function goOn(action, origin, index) {
   const picture = editor.pictures(origin.shower)[index];
   const file = action === 'region' ? await editor.asInput(picture) : '';
-  editor.inOneStep(() => {
-    const build = new Builder(origin, index);
-    build.file = file;
-    BUILDS[action](build);
-    editor.select(action === 'region' ? build.added.slice(0, 1) : build.added);
-  });
-  if (action === 'region') editor.brush();
+  const build = new Builder(origin, index);
+  build.file = file;
+  editor.inOneStep(() => BUILDS[action](build));
+  if (action !== 'region') return editor.select(build.added);
+  const [image] = build.added;
+  editor.select([image]);
+  await editor.brush(image);
 }
 
 /**

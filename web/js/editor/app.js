@@ -63,5 +63,8 @@ export const setting = (id, otherwise) => app.extensionManager.setting.get(id) ?
 /** @param {string} id @param {any} to */
 export const setSetting = (id, to) => app.extensionManager.setting.set(id, to);
 
+/** A name for the workflow that is open. @returns {string} */
+export const workflow = () => anyApp.extensionManager.workflow?.activeWorkflow?.path ?? '';
+
 /** @param {any} tab */
 export const sidebar = (tab) => app.extensionManager.registerSidebarTab(tab);

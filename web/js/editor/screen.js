@@ -189,5 +189,12 @@ export async function asInput(picture) {
   return subfolder ? `${subfolder}/${name}` : name;
 }
 
-/** Opens the editor's own brush on the picture that is selected. */
-export const brush = () => anyApp.extensionManager.command.execute('Comfy.MaskEditor.OpenMaskEditor');
+/** Opens the editor's own brush on a node that is selected, once its picture has come. */
+/** @param {Node} node */
+export async function brush(node) {
+  const pictures = () => /** @type {any} */ (node).imgs?.length;
+  for (let waits = 0; waits < 50 && !pictures(); waits += 1) {
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  await anyApp.extensionManager.command.execute('Comfy.MaskEditor.OpenMaskEditor');
+}

@@ -19,11 +19,17 @@ function actions(origin) {
   );
 }
 
+/** @param {string} action @param {Origin} origin @param {number} n */
+const go = (action, origin, n) =>
+  goOn(action, origin, n).catch((error) =>
+    editor.say({ severity: 'error', summary: t(`menu.${action}`), detail: String(error) })
+  );
+
 /** Does something with a picture of a node; asks which, if there are several. */
 /** @param {string} action @param {Origin} origin */
 function act(action, origin) {
   const pictures = editor.pictures(origin.shower);
-  if (pictures.length < 2) return goOn(action, origin, 0);
+  if (pictures.length < 2) return go(action, origin, 0);
   const box = make('div');
   const shown = dialog(t('menu.which'), [box]);
   fill(box, pictures, {
@@ -32,7 +38,7 @@ function act(action, origin) {
     chosen: (n) => n === 0,
     choose: (n) => {
       shown.close();
-      goOn(action, origin, n);
+      go(action, origin, n);
     },
   });
   /** @type {HTMLElement | null} */ (box.querySelector('button'))?.focus();
@@ -70,7 +76,7 @@ export const part = {
     if (!origin) return [];
     const options = actions(origin).map((action) => ({
       content: t(`menu.${action}`),
-      callback: () => act(action, origin),
+      callback: () => void act(action, origin),
     }));
     return [null, { content: t('menu.title'), has_submenu: true, submenu: { options } }];
   },

@@ -29,11 +29,17 @@ function told(name) {
   ];
 }
 
+/** What was said last: an undo loads the graph again. */
+let said = '';
+
 async function look() {
   await asked();
   const loaders = lacking();
-  if (!loaders.length || !editor.setting(SETTING, true)) return;
   const names = [...new Set(loaders.map((node) => String(editor.value(node, 'model'))))];
+  const about = loaders.length ? [editor.workflow(), ...names].join('\n') : '';
+  const again = about === said;
+  said = about;
+  if (again || !loaders.length || !editor.setting(SETTING, true)) return;
   const beside = names
     .map((name) => PUBLISHED[name]?.beside)
     .filter((name) => name && !names.includes(name) && !(name in facts().models));

@@ -17,11 +17,17 @@ function modelOf(node) {
   return end?.node.type === 'UnCLIPLoader' ? String(editor.value(end.node, 'model')) : '';
 }
 
+/** @type {WeakMap<Node, string>} what was asked for last */
+const last = new WeakMap();
+
 /** @param {Node} node */
 async function read(node) {
   const model = modelOf(node);
   const text = String(editor.value(node, 'text') ?? '');
+  const about = `${model}\n${text}`;
+  if (last.get(node) === about) return;
   if (!(model in facts().models)) return editor.setBadge(node, 'words', null);
+  last.set(node, about);
   const query = new URLSearchParams({ model, text });
   const { unknown, corrected } = await editor.ask(`reading?${query}`);
   if (text !== editor.value(node, 'text')) return; // typed on
@@ -36,7 +42,7 @@ function readAll() {
   clearTimeout(waiting);
   waiting = setTimeout(() => {
     const prompts = editor.nodes().filter((node) => node.type === 'UnCLIPTextEncode');
-    for (const node of prompts) read(node).catch(() => {}); // a server that is gone
+    for (const node of prompts) read(node).catch(() => last.delete(node)); // server gone
   }, PAUSE);
 }
 
