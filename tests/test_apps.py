@@ -6,6 +6,10 @@ import io
 import json
 import os
 import sys
+import threading
+import time
+import urllib.error
+import urllib.request
 
 import pytest
 from PIL import Image
@@ -256,3 +260,38 @@ def test_the_protocol_alone_stands_on_standard_output(tmp_path):
                 return [tool.name for tool in (await session.list_tools()).tools]
 
     assert "text_to_image" in asyncio.run(listed())
+
+
+def test_over_http_the_tools_ask_for_the_token(runner):
+    pytest.importorskip("mcp", reason="pip install '.[mcp]'")
+    import uvicorn
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared._httpx_utils import create_mcp_http_client
+    from unclip_graph.headless.apps.mcp_server import over_http, server
+
+    app = over_http(server(runner, Library(runner)), "127.0.0.1", "secret")
+    serving = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=serving.run)
+    thread.start()
+    while not serving.started:
+        time.sleep(0.01)
+    port = serving.servers[0].sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}/mcp"
+
+    async def listed():
+        async with (
+            create_mcp_http_client(headers={"Authorization": "Bearer secret"}) as http,
+            streamable_http_client(url, http_client=http) as (reading, writing, *_),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            return [tool.name for tool in (await session.list_tools()).tools]
+
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(url, b"{}")
+        assert "text_to_image" in asyncio.run(listed())
+    finally:
+        serving.should_exit = True
+        thread.join()

@@ -41,6 +41,12 @@ def add_serve(commands: Any, shared: list[argparse.ArgumentParser]) -> None:
         help="settings, saved workflows and the queue (default: ./user)",
     )
     parser.add_argument(
+        "--front-end-root",
+        type=Path,
+        metavar="DIR",
+        help="the static files of another version of the editor",
+    )
+    parser.add_argument(
         "--queue",
         type=positive,
         default=10_000,
@@ -91,6 +97,7 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
         host=host,
         token=token,
         user=arguments.user,
+        editor=arguments.front_end_root,
         limits=limits,
         json_log=arguments.json,
     )

@@ -82,6 +82,8 @@ def application(
     )
     app[JSON_LOG] = json_log
     metrics = app[METRICS] = Metrics()
+    if editor is not None and not (editor / "index.html").is_file():
+        raise UnclipError(f"there is no editor in {editor}: it has no index.html.")
     store = JobStore(user / "jobs.sqlite")
     hub = Hub(routes_nodes.features(limits.upload))
 
