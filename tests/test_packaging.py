@@ -23,6 +23,7 @@ SHIPPED = (
     "example_workflows",
     "web",
     "locales",
+    "subgraphs",
     "pipelines/models/single_file/published",
 )
 AT_THE_ROOT = {"__init__.py", "py.typed"}
@@ -91,6 +92,7 @@ def test_wheel_holds_nothing_else(wheel_names):
         "example_workflows",
         "web",
         "locales",
+        "subgraphs",
         *PACKAGED,
     }
 
