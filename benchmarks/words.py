@@ -6,7 +6,8 @@
 ``benchmarks/words/LANGUAGE.json`` has a sentence for each English one, which stands where it is
 used: in a node's declaration, the index of templates, a template's note. So a changed sentence is
 one without a translation, and is told. ``#editor`` are the words of the extension by key, as
-``web/js/words.js`` has them, ``#choices`` the choices of combos that are words.
+``web/js/words.js`` has them, ``#commands`` and ``#settings`` those that it registers, by id, and
+``#choices`` the choices of combos that are words.
 """
 
 from __future__ import annotations
@@ -214,9 +215,19 @@ def files(
 
 
 def translated(say: Sentences) -> dict[str, dict[str, Any]]:
-    """The same with the words that are known by key."""
-    extension = {**say.keyed["#editor"], "messages": say.keyed["#messages"]}
-    return files(say, extension, say.keyed["#choices"])
+    """The same with the words that are known by key, those of the extension among them."""
+    keyed = say.keyed
+    extension = {**keyed["#editor"], "messages": keyed["#messages"]}
+    told = files(say, extension, keyed["#choices"])
+    told["main"]["settingsCategories"] = keyed["#settingsCategories"]
+    commands = {_id(id): {"label": label} for id, label in keyed["#commands"].items()}
+    settings = {_id(id): words for id, words in keyed["#settings"].items()}
+    return told | {"commands": commands, "settings": settings}
+
+
+def _id(id: str) -> str:
+    """An id as the editor looks it up among words."""
+    return id.replace(".", "_")
 
 
 def write(language: str, told: Mapping[str, Any]) -> None:

@@ -70,11 +70,12 @@ def test_a_sentence_that_no_language_has_is_found():
 def test_a_language_has_every_key_and_no_other(language, chinese):
     wanted = {f"/{name}{key}" for name, words in chinese[1].items() for key in flat(words)}
     own = {f"/{name}{key}" for name, words in committed(language).items() for key in flat(words)}
-    extension = {key for key in own | wanted if key.split("/")[1] in ("settings", "commands")}
+    extension = set()
     if language == "en":  # the extension has its English sentences itself; a choice is its word
         extension |= {f"/main/unclip/{key}" for key in read("zh").keyed["#editor"]}
-        extension |= {key for key in wanted if key.startswith("/main/unclip/messages/")}
-        extension |= {key for key in wanted if "/options/" in key}
+        keyed = "settings|commands|main/settingsCategories|main/unclip/messages"
+        known = re.compile(f"/({keyed})/|.*/options/")
+        extension |= {key for key in wanted if known.match(key)}
     assert own - extension == wanted - extension
 
 
@@ -164,3 +165,24 @@ def test_no_text_means_something_to_the_compiler_of_messages(language):
 def test_words_of_lists_that_are_made_at_run_time_stand_in_the_source():
     source = "".join(path.read_text("utf-8") for path in (ROOT / "nodes").rglob("*.py"))
     assert all(f'"{word}"' in source for listed in FIRST.values() for word in listed)
+
+
+SCRIPTS = "".join(path.read_text("utf-8") for path in (ROOT / "web" / "js").rglob("*.js"))
+
+
+def test_every_sentence_of_the_extension_is_translated_with_its_parameters(chinese):
+    said = dict(re.findall(r"^  '([\w.]+)': '(.*)',$", SCRIPTS, re.M))
+    told = chinese[0].keyed["#editor"]
+    assert said and told.keys() == said.keys()
+    for key, english in said.items():
+        assert sorted(re.findall(r"{\w+}", told[key])) == sorted(re.findall(r"{\w+}", english)), key
+
+
+def test_every_command_and_setting_of_the_extension_is_translated(chinese):
+    ids = set(re.findall(r"'(unclip-graph\.\w+)'", SCRIPTS))
+    builds = re.search(r"BUILDS = {(.*?)^};", SCRIPTS, re.M | re.S)[1]
+    ids |= {f"unclip-graph.{action}" for action in re.findall(r"^  (\w+)[(:]", builds, re.M)}
+    keyed = chinese[0].keyed
+    assert keyed["#commands"].keys() | keyed["#settings"].keys() == ids
+    for setting in keyed["#settings"].values():
+        assert all(f"'{option}'" in SCRIPTS for option in setting.get("options", ()))

@@ -5,6 +5,7 @@
  */
 
 import { register } from './editor.js';
+import { learn } from './words.js';
 
 /** What a part may export; the same names and times as an extension's. */
 /** @typedef {Partial<ComfyExtension>} Part */
@@ -21,7 +22,13 @@ const PARTS = [
   'blend',
   'scrubber',
   'estimate',
+  'choices',
 ];
+
+/** @param {unknown} error */
+const complain = (error) => console.warn('[unCLIP]', error);
+
+await learn().catch(complain); // else English stays; parts say their first words when they load
 
 /** @type {Part[]} */
 const parts = [];
@@ -44,9 +51,6 @@ function each(call) {
     }
   });
 }
-
-/** @param {unknown} error */
-const complain = (error) => console.warn('[unCLIP]', error);
 
 register({
   name: 'unclip-graph',

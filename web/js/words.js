@@ -48,6 +48,8 @@ const ENGLISH = {
 
 /** @type {Record<string, string>} */
 let own = {};
+/** @type {Record<string, {inputs: Record<string, {options?: Record<string, string>}>}>} */
+let nodes = {};
 
 /** What a run says, in the person's language where it has the sentence. */
 export let said = interpreter({});
@@ -57,9 +59,15 @@ export async function learn() {
   const language = setting('Comfy.Locale', 'en');
   if (language === 'en') return;
   const told = await (await api.fetchApi('/i18n')).json();
-  own = told[language]?.unclip ?? {};
-  said = interpreter(told[language]?.unclip?.messages ?? {});
+  const { unclip = {}, nodeDefs = {} } = told[language] ?? {};
+  own = unclip;
+  nodes = nodeDefs;
+  said = interpreter(unclip.messages ?? {});
 }
+
+/** A choice of a node's input as a person reads it. @param {string} kind @param {string} input @param {string} value */
+export const choice = (kind, input, value) =>
+  nodes[kind]?.inputs[input]?.options?.[value] ?? value;
 
 /**
  * @param {string} key

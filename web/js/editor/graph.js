@@ -63,6 +63,15 @@ export function setValue(node, name, to) {
   redraw();
 }
 
+/**
+ * Shows the choices of a combo by other words, in editors from 1.40; values stay as they are.
+ * @param {Widget} combo @param {(value: string) => string} label
+ */
+export function labelChoices(combo, label) {
+  /** @type {any} */ (combo.options).getOptionLabel = (/** @type {string | null} */ one) =>
+    label(one ?? '');
+}
+
 /** @param {Node} node @param {string} name */
 export const input = (node, name) => (node.inputs ?? []).findIndex((one) => one.name === name);
 

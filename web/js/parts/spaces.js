@@ -2,7 +2,7 @@
 
 import * as editor from '../editor.js';
 import { carriers, makers, mismatches, same, shortName, spaceOf } from '../spaces.js';
-import { learn, t } from '../words.js';
+import { t } from '../words.js';
 
 /** @import {Node} from '../editor.js' */
 /** @import {Known, Mismatch, Space} from '../spaces.js' */
@@ -159,7 +159,6 @@ export const part = {
     editor.on('execution_success', () => void ask());
     addEventListener('pointerdown', () => setTimeout(begin), true);
     addEventListener('pointerup', () => setTimeout(end), true);
-    await learn().catch(() => {}); // English stays
     await ask();
   },
   nodeCreated(node) {
