@@ -191,3 +191,20 @@ def test_saved_embeddings_stand_in_the_sidebar(editor):
     card.press("Enter")
     editor.node("unCLIP load embed").wait_for()
     assert editor.value("unCLIP load embed", "embed") == "unclip_blue_triangle.safetensors"
+
+
+def test_a_chinese_editor_shows_nodes_choices_and_the_extension_in_chinese(opened):
+    page = opened(**{"Comfy.Locale": "zh"})
+    page.load(example("Blend two"))
+    blend = page.node("Blend")
+    blend.get_by_text("模式", exact=True).wait_for()
+    assert blend.get_by_text("球面", exact=True).is_visible()
+    assert page.value("Blend", "mode") == "spherical"  # what is saved stays as it is
+    page.page.get_by_role("slider", name="混合权重").wait_for()
+    prior = "window.app.graph._nodes.find((n) => n.title === 'Prior A').constructor.nodeData"
+    assert "p(z_i | z_t)" in page.page.evaluate(f"{prior}.description")  # no plural: all of it
+    titles = "window.app.extensionManager.getSidebarTabs().map((tab) => tab.title)"
+    assert "unCLIP 嵌入" in page.page.evaluate(titles)
+    page.page.request.post(f"{page.url}api/settings", data={"Comfy.Locale": "en"})
+    assert not page.wrong
+    page.close()
