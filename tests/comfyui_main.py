@@ -16,9 +16,12 @@ comfy.options.enable_args_parsing()
 import comfy.utils
 import comfy_execution.progress as progress
 import comfy_execution.utils as context
+import torch
 from comfy_execution.graph import DynamicPrompt
 from comfy_execution.graph_utils import GraphBuilder
+from PIL import Image
 from unclip_graph.headless.command.cli import main
+from unclip_graph.headless.core_nodes import files
 from unclip_graph.headless.execution.call import current_call
 from unclip_graph.headless.serve import worker
 from unclip_graph.nodes import host
@@ -61,6 +64,12 @@ def prefix(cls, root=None, call_index=None, graph_index=None):
     return f"{call.node_id}.{call.list_index}.{next(_builders)}." if call else "0.0.0."
 
 
+def cut(images):
+    """Pictures as ComfyUI's core saves them: it cuts what lies between two levels; we round."""
+    levels = (images.clamp(0, 1) * 255).to(torch.uint8).numpy()
+    return [Image.fromarray(one) for one in levels]
+
+
 def arguments():
     """ComfyUI's flags in our words."""
     parser = argparse.ArgumentParser()
@@ -85,4 +94,5 @@ if __name__ == "__main__":
     GraphBuilder.alloc_prefix = classmethod(prefix)
     comfy.utils.set_progress_bar_global_hook(bar)
     worker.Telling = Told
+    files._to_pictures = cut
     sys.exit(main(arguments()))

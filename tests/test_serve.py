@@ -468,3 +468,21 @@ def test_what_does_not_end_in_time_is_stopped_and_runs_again(folders, monkeypatc
 
     id = asyncio.run(scenario())
     assert [job.id for job in JobStore(folders / "user" / "jobs.sqlite").list([PENDING])] == [id]
+
+
+def test_the_history_is_read_in_parts(folders):
+    async def scenario():
+        async with client(folders) as served:
+            ids = [await queue(served) for _ in range(3)]
+            for id in ids:
+                await ended(served, id)
+
+            async def told(query):
+                return list(await (await served.get(f"/history?{query}")).json())
+
+            assert await told("max_items=2") == ids[1:]
+            assert await told("offset=2") == ids[2:]
+            assert await told("max_items=1&offset=0") == ids[:1]
+            assert await told("offset=3") == []
+
+    asyncio.run(scenario())

@@ -143,6 +143,7 @@ async def _working(app: web.Application) -> AsyncIterator[None]:
     lines = Lines(app[JSON_LOG], told)
     server.log = lines.last
     LOG.addHandler(lines)
+    LOG.propagate = False
     server.hub.open()
     app[WORKER].start()
     yield

@@ -120,9 +120,9 @@ async def get_history(request: web.Request) -> web.Response:
     """What has ended, oldest first: the last ``max_items``, or those from ``offset`` on."""
     jobs = request.app[SERVER].store.list(ENDED)
     most, offset = number(request, "max_items"), number(request, "offset", -1)
-    if most is not None:
-        start = max(len(jobs) - most, 0) if offset is None or offset < 0 else offset
-        jobs = jobs[start : start + most]
+    if offset is None or offset < 0:
+        offset = 0 if most is None else max(len(jobs) - most, 0)
+    jobs = jobs[offset:] if most is None else jobs[offset : offset + most]
     return web.json_response({job.id: job.history() for job in jobs})
 
 
