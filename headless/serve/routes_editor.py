@@ -56,6 +56,7 @@ def template_index(language: str) -> list[dict[str, Any]]:
     return [
         {
             "moduleName": "default",
+            "category": "unCLIP",
             "type": "image",
             "title": words.get(f"templates.{group['id']}", group["title"]),
             "templates": [

@@ -23,6 +23,7 @@ const PARTS = [
   'scrubber',
   'estimate',
   'choices',
+  'notes',
 ];
 
 /** @param {unknown} error */

@@ -54,6 +54,12 @@ let nodes = {};
 /** What a run says, in the person's language where it has the sentence. */
 export let said = interpreter({});
 
+/** @type {Record<string, string>} notes of templates by their English text */
+let notes = {};
+
+/** A note in the person's language, if it is a template's own. @param {string} text */
+export const note = (text) => notes[text.trim()] ?? text;
+
 /** Fetches the words of the person's language; English needs no request. */
 export async function learn() {
   const language = setting('Comfy.Locale', 'en');
@@ -63,6 +69,8 @@ export async function learn() {
   own = unclip;
   nodes = nodeDefs;
   said = interpreter(unclip.messages ?? {});
+  const texts = Object.entries(told.en?.unclip ?? {}).filter(([key]) => key.endsWith('.note'));
+  notes = Object.fromEntries(texts.map(([key, text]) => [text.trim(), unclip[key] ?? text]));
 }
 
 /** A choice of a node's input as a person reads it. @param {string} kind @param {string} input @param {string} value */
