@@ -198,6 +198,11 @@ class Sleeper:
     def INPUT_TYPES(cls):
         return {"required": {"seconds": ("FLOAT", {"default": 0.0})}}
 
+    @classmethod
+    async def VALIDATE_INPUTS(cls, seconds):
+        await asyncio.sleep(0)
+        return seconds >= 0 or "nobody sleeps less than not at all"
+
     async def sleep(self, seconds):
         await asyncio.sleep(seconds)
         return {"ui": {"text": ["awake"]}}
@@ -484,5 +489,20 @@ def test_the_history_is_read_in_parts(folders):
             assert await told("offset=2") == ids[2:]
             assert await told("max_items=1&offset=0") == ids[:1]
             assert await told("offset=3") == []
+
+    asyncio.run(scenario())
+
+
+def test_nodes_may_validate_asynchronously(folders):
+    (folders / "sleeper.py").write_text(SLEEPER)
+
+    async def scenario():
+        async with client(folders, packs=[folders / "sleeper.py"]) as served:
+            sleep = {"1": {"class_type": "Sleeper", "inputs": {"seconds": -1.0}}}
+            refused = await served.post("/prompt", json={"prompt": sleep})
+            assert refused.status == 400
+            assert "less than not at all" in await refused.text()
+            v2 = await served.post("/api/v2/jobs", json={"workflow": sleep})
+            assert v2.status == 422
 
     asyncio.run(scenario())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -46,7 +47,8 @@ async def post_prompt(request: web.Request) -> web.Response:
         raise _invalid("no_prompt", "No prompt provided")
     prompt = prompt_of(body["prompt"])
     targets = body.get("partial_execution_targets")
-    found = check(server, prompt, targets)
+    # In a thread: nodes may validate asynchronously, in an event loop of their own.
+    found = await asyncio.to_thread(check, server, prompt, targets)
     if found.error is not None or not found.outputs:
         error = found.error.wire() if found.error else None
         answer = {"error": error, "node_errors": found.node_errors()}

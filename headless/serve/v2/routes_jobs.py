@@ -59,7 +59,8 @@ async def post_job(request: web.Request) -> web.Response:
         message = "This is the editor's own format; export the workflow in API format."
         raise Problem(422, "workflow_format_ui", message)
     try:
-        found = check(server, prompt_of(_with_assets(request.app[ASSETS], workflow)))
+        prompt = prompt_of(_with_assets(request.app[ASSETS], workflow))
+        found = await asyncio.to_thread(check, server, prompt)
     except UnclipError as error:
         raise Problem(422, "invalid_workflow", str(error)) from None
     if not found.ok:
