@@ -104,12 +104,16 @@ export function fill(box, pictures, { label, name, chosen, choose }) {
   box.onkeydown = (event) => {
     const at = options.indexOf(/** @type {any} */ (document.activeElement));
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (at < 0 || !step) return;
+    const picks = event.key === 'Enter' || event.key === ' ';
+    if (at < 0 || !(step || picks)) return;
     event.preventDefault();
     event.stopPropagation();
-    options[(at + step + options.length) % options.length].focus();
+    if (step) options[(at + step + options.length) % options.length].focus();
+    else choose(at, event.shiftKey);
   };
+  const before = [...box.children].indexOf(/** @type {any} */ (document.activeElement));
   box.replaceChildren(...options);
+  options[before]?.focus();
 }
 
 /**
