@@ -1,6 +1,6 @@
 """Writes ``locales/``: what nodes and templates say, in each language that has its sentences.
 
-    python -m benchmarks.words            # English and Chinese, and the tables of help pages
+    python -m benchmarks.words            # English and Chinese, and the lists of help pages
     python -m benchmarks.words --opencc   # traditional Chinese, too (pip install opencc)
 
 ``benchmarks/words/LANGUAGE.json`` has a sentence for each English one, which stands where it is
@@ -175,19 +175,18 @@ def note_words(say: Say, name: str) -> str:
 
 
 def help_page(page: str, node: NodeSpec, words: Mapping[str, Any]) -> str:
-    """A Chinese help page with its two tables as the words of the node say them."""
+    """A Chinese help page with its two lists as the words of the node say them.
+
+    Lists, as the panel of the editor is narrow: a table with both names would not fit.
+    """
     inputs = {one.name: words["inputs"][one.name] for one in node.inputs}
     outputs = {one.name: words["outputs"][str(n)] for n, one in enumerate(node.outputs)}
-    for title, rows in (
-        ("## 输入\n\n| 输入 | 作用 |", inputs),
-        ("## 输出\n\n| 输出 | 内容 |", outputs),
-    ):
-        table = "".join(
-            f"| **{row['name']}** `{name}` | {row['tooltip']} |\n" for name, row in rows.items()
+    for title, rows in (("## 输入\n\n", inputs), ("## 输出\n\n", outputs)):
+        told = "".join(
+            f"- **{row['name']}** `{name}`：{row['tooltip']}\n" for name, row in rows.items()
         )
-        head = f"{title}\n|---|---|\n"
-        before, _, rest = page.partition(head)
-        page = before + head + table + re.sub(r"\A(\|.*\n)+", "", rest)
+        before, _, rest = page.partition(title)
+        page = before + title + told + re.sub(r"\A([|-].*\n)+", "", rest)
     return re.sub(r"\A# .*", f"# {words['display_name']}", page)
 
 
@@ -247,7 +246,12 @@ def traditional(told: Any) -> Any:
     def convert(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: convert(one) for key, one in value.items()}
-        said = converter.convert(value)
+        # What is in backticks is typed as it stands: the demo model reads simplified Chinese.
+        parts = re.split(r"(`[^`\n]*`)", value)
+        return "".join(part if part[:1] == "`" else words(part) for part in parts)
+
+    def words(text: str) -> str:
+        said = str(converter.convert(text))
         for pair in TAIWAN.split(", "):
             said = said.replace(*pair.split(" ", 1))
         return re.sub(" ?([「」]) ?", r"\1", said)
