@@ -47,8 +47,9 @@ function act(action, origin) {
 /** The result that a command is about: of the chosen node, else the only one. */
 function current() {
   const chosen = editor.selected();
-  const among = chosen.length ? chosen : editor.nodes().filter((one) => editor.pictures(one).length);
-  return among.map(originOf).find((one) => one !== null) ?? null;
+  const among = chosen.length ? chosen : editor.nodes();
+  const found = among.map(originOf).filter((one) => one !== null);
+  return found.find((one) => editor.pictures(one.shower).length) ?? found[0] ?? null;
 }
 
 /** @param {string} action */
