@@ -264,8 +264,10 @@ def test_export_loads_in_diffusers_and_in_the_engine(work, tmp_path):
         num_inference_steps=2,
     ).images[0]
     assert picture.size == (128, 128)
-    (ours,) = UnCLIP.from_pretrained(tmp_path).generate_images("a red heart", steps=2)
+    model = UnCLIP.from_pretrained(tmp_path)
+    (ours,) = model.generate_images("a red heart", steps=2)
     assert ours.size == (128, 128)
+    assert model.stages.decoder.defaults == UnCLIP.from_pretrained().stages.decoder.defaults
 
 
 def test_the_demo_model_has_the_size_it_must_have():

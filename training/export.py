@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from ..pipelines.models.folder import DEFAULT_SETTINGS
 from .decoder import decoder_scheduler, frozen_unet
 from .design import DESIGNS, Design
 from .frozen import frozen_movq, frozen_text, frozen_vision
@@ -97,5 +98,6 @@ def export(
     if not missing:
         index: dict[str, object] = {"_class_name": "KandinskyV22CombinedPipeline"}
         index |= {name: list(library) for name, library in _LIBRARIES.items()}
+        index[DEFAULT_SETTINGS] = _SETTINGS
         _write_json(folder / "model_index.json", index)
     return missing
