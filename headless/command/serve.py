@@ -104,12 +104,6 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
     LOG.setLevel(logging.DEBUG if arguments.json or arguments.verbose else logging.INFO)
     LOG.disabled = arguments.quiet
 
-    def address(serving: Any) -> tuple[str, str]:
-        """Where the editor is, and the page to open; port 0 is any that is free."""
-        port = serving.addresses[0][1]
-        url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-        return url, url if token is None else f"{url}?token={token}"
-
     async def run() -> None:
         serving = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await serving.setup()
@@ -121,12 +115,12 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
                 f"{host}:{arguments.port} cannot be listened on ({error.strerror}); is another "
                 "server running there? Choose another --port."
             ) from None
-        url, page = address(serving)
+        url = _url(host, serving.addresses[0][1])  # port 0 is any that is free
         console.say(f"The editor is at {url} (stop with Ctrl-C)")
         if arguments.json:
             say("listening", url=url)
         if not arguments.no_browser:
-            webbrowser.open(page)
+            webbrowser.open(url if token is None else f"{url}?token={token}")
         try:
             await _stopped()
         finally:
@@ -136,6 +130,10 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
         asyncio.run(run())
     console.say("stopped")
     return 0
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 async def _stopped() -> None:
