@@ -26,9 +26,9 @@ def vocabulary():
     [
         ("a red cat on the moon", "a red cat on the moon", []),
         ("A large zebra dancing, on white", "a large , on white", ["zebra", "dancing"]),
-        ("a red circle on a plain blue backdrop", "a red circle on a blue", ["plain", "backdrop"]),
+        ("a red circle on a shiny blue canvas", "a red circle on a blue", ["shiny", "canvas"]),
         ("一个紫色的猫在左边", "一个紫色的猫在左边", []),
-        ("粉色背景上有一个大圆形位于下方", "粉色背景上有一个大圆形下方", ["位于"]),
+        ("粉色背景上摆有一个大圆形", "粉色背景上有一个大圆形", ["摆"]),
         ("一个麒麟在左边", "一个在左边", ["麒麟"]),
         ("一个cat在左边", "一个 cat 在左边", []),
         ("🐱👑 on white", "🐱👑 on white", []),
@@ -62,7 +62,7 @@ def test_a_typo_is_read_as_the_nearest_known_word(vocabulary, word, meant):
     assert (reading.text, reading.corrected) == (f"a {meant}", {word: meant})
 
 
-@pytest.mark.parametrize("word", ["horse", "pine", "bright", "bue", "tar"])
+@pytest.mark.parametrize("word", ["horse", "pine", "bridge", "bue", "tar"])
 def test_a_word_that_is_only_like_a_known_one_is_no_typo(vocabulary, word):
     assert vocabulary.read(word).unknown == [word]
 
@@ -72,11 +72,11 @@ def test_a_word_as_near_to_two_things_is_left_out():
 
 
 def test_the_model_says_what_it_leaves_out_and_corrects_and_reads_the_rest(demo):
-    with pytest.warns(UnclipWarning, match=r"not taught 'backdrop'.*'cirlce' as 'circle'"):
-        read = demo.encode_text("a red cirlce on a backdrop")
+    with pytest.warns(UnclipWarning, match=r"not taught 'canvas'.*'cirlce' as 'circle'"):
+        read = demo.encode_text("a red cirlce on a canvas")
     plain = demo.encode_text("a red circle on a")
     torch.testing.assert_close(read.pooled, plain.pooled)
-    assert read.prompts == ("a red cirlce on a backdrop",)
+    assert read.prompts == ("a red cirlce on a canvas",)
 
 
 @pytest.mark.parametrize(
