@@ -89,7 +89,7 @@ def test_a_workflow_becomes_the_same_prompt(name, capsys):
     assert_same_prompt(json.loads(capsys.readouterr().out), PROMPTS[name], Runner().node_classes)
 
 
-@pytest.mark.parametrize("name", PROMPTS.keys() - KNOWN_HERE)
+@pytest.mark.parametrize("name", sorted(PROMPTS.keys() - KNOWN_HERE))
 def test_a_bridge_becomes_the_same_prompt_beside_comfyui(name):
     """Where its own nodes are known; IP-Adapter's are another pack's."""
     classes = {**node_classes(COMFYUI)[0], **Runner().node_classes}
@@ -98,7 +98,7 @@ def test_a_bridge_becomes_the_same_prompt_beside_comfyui(name):
 
 
 @pytest.mark.parametrize("form", ["editor", "api"])
-@pytest.mark.parametrize("name", KNOWN_HERE)
+@pytest.mark.parametrize("name", sorted(KNOWN_HERE))
 def test_a_workflow_is_valid(name, form, models, capsys):
     path = WORKFLOWS[name]
     if form == "api":
