@@ -216,7 +216,7 @@ def test_the_running_job_is_stopped_and_waiting_ones_leave_the_queue(folders):
 
     async def scenario():
         async with client(folders, packs=[folders / "sleeper.py"]) as served:
-            sleep = {"1": {"class_type": "Sleeper", "inputs": {"seconds": 600.0}}}
+            sleep = {"1": {"class_type": "Sleeper", "inputs": {"seconds": 60.0}}}
             running, waiting, last = [await queue(served, sleep) for _ in range(3)]
             while (await (await served.get(f"/jobs/{running}")).json())["status"] == "pending":
                 await asyncio.sleep(0.02)
@@ -227,6 +227,8 @@ def test_the_running_job_is_stopped_and_waiting_ones_leave_the_queue(folders):
                 stopped = await served.post(f"/api/jobs/{id}/cancel")
                 assert (await stopped.json())["cancelled"]
                 assert (await ended(served, id))["status"] == "cancelled"
+            while (await (await served.get(f"/jobs/{last}")).json())["status"] == "pending":
+                await asyncio.sleep(0.02)
             await served.post("/interrupt", json={"prompt_id": running})  # not the one that runs
             await served.post("/interrupt")
             assert (await ended(served, last))["status"] == "cancelled"
@@ -462,7 +464,7 @@ def test_a_request_that_is_too_large_is_refused(folders):
 def test_what_does_not_end_in_time_is_stopped_and_runs_again(folders, monkeypatch):
     (folders / "sleeper.py").write_text(SLEEPER)
     monkeypatch.setattr("unclip_graph.headless.serve.app.DRAIN_SECONDS", 0.1)
-    sleep = {"1": {"class_type": "Sleeper", "inputs": {"seconds": 600.0}}}
+    sleep = {"1": {"class_type": "Sleeper", "inputs": {"seconds": 60.0}}}
 
     async def scenario():
         async with client(folders, packs=[folders / "sleeper.py"]) as served:
