@@ -30,6 +30,7 @@ def networks(scale: int = 1) -> dict[str, Callable[[], Any]]:
     diffusers: Any = import_module("diffusers")
     transformers: Any = import_module("transformers")
     dim = 1280 // scale
+    groups = min(32, 128 // scale)
 
     def text_encoder() -> Any:
         config = transformers.CLIPTextConfig(
@@ -86,13 +87,15 @@ def networks(scale: int = 1) -> dict[str, Callable[[], Any]]:
             encoder_hid_dim=dim,
             encoder_hid_dim_type="image_proj",
             resnet_time_scale_shift="scale_shift",
+            norm_num_groups=groups,
         )
 
     def movq() -> Any:
         return diffusers.VQModel(
             down_block_types=(*["DownEncoderBlock2D"] * 3, "AttnDownEncoderBlock2D"),
             up_block_types=("AttnUpDecoderBlock2D", *["UpDecoderBlock2D"] * 3),
-            block_out_channels=tuple(width // scale for width in (128, 256, 256, 512)),
+            # Its spatial norms have 32 groups, whatever is asked for.
+            block_out_channels=tuple(max(32, w // scale) for w in (128, 256, 256, 512)),
             layers_per_block=2,
             latent_channels=4,
             num_vq_embeddings=16384 // scale,

@@ -66,23 +66,18 @@ def spaces(query: Mapping[str, str]) -> Answer:
 
 def embeddings(query: Mapping[str, str]) -> Answer:
     """Every saved embedding that a graph may load: its space, note and thumbnail."""
-    from ..pipelines.editing.files import read_header
+    from ..pipelines.editing.files import read_header, space_of
 
     found: Answer = {}
     for name in files.listed(files.SUFFIX, files.SUBFOLDER):
         try:
             header = read_header(files.found(name, files.SUBFOLDER))
-        except UnclipError as error:
+            space = _space(space_of(header))
+        except (UnclipError, KeyError, ValueError) as error:
             found[name] = {"error": str(error)}
             continue
         found[name] = {
-            "space": {
-                "id": header.get("space_id", ""),
-                "name": header.get("space_name", ""),
-                "dim": int(header.get("dim", 0)),
-                "text": header.get("space_text", ""),
-                "vision": header.get("space_vision", ""),
-            },
+            "space": space,
             "source": header.get("source", ""),
             "note": header.get("note", ""),
             "preview": header.get("preview", ""),

@@ -191,6 +191,15 @@ class DecodeOptions(TypedDict, total=False):
     noise_level: int
 
 
+class UpscaleOptions(TypedDict, total=False):
+    """Keywords of a super-resolution; ``generators`` replaces the seed: one a picture."""
+
+    seed: int
+    steps: int | None
+    progress: Progress | None
+    generators: Sequence[torch.Generator] | None
+
+
 class Decoder(Protocol):
     """p(y | z)."""
 
@@ -251,15 +260,7 @@ class Decoder(Protocol):
         """The starting noise [B, C, h, w] from which ``image`` is drawn as ``pictures``."""
         ...
 
-    def upscale(
-        self,
-        images: Tensor,
-        *,
-        seed: int = 0,
-        steps: int | None = None,
-        progress: Progress | None = None,
-        generators: Sequence[torch.Generator] | None = None,
-    ) -> Tensor:
+    def upscale(self, images: Tensor, **settings: Unpack[UpscaleOptions]) -> Tensor:
         """Pictures [B, H, W, 3] by the decoder's own super-resolution, where it has one."""
         ...
 

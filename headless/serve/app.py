@@ -106,24 +106,29 @@ def application(
     )
     app[SERVER], app[WORKER] = server, worker
     runner.host = replace(runner.host, has_editor=True)
-    for module in MODULES:
-        for route in module.routes:
-            assert isinstance(route, web.RouteDef)
-            app.router.add_route(route.method, route.path, route.handler)
-            app.router.add_route(route.method, f"/api{route.path}", route.handler)
     app[ASSETS] = Assets(store.path, Path(runner.folders.inputs[0]))
     app[STREAMS] = set()
-    app.router.add_routes([*routes_assets.routes, *v2_jobs.routes])
-    for path in ("/ws", "/api/ws"):
-        app.router.add_get(path, websocket)
-    app.router.add_get("/health", health)
-    app.router.add_get("/metrics", answer)
-    app.router.add_get("/", index)
-    app.router.add_static(f"/extensions/{PACK}/", routes_editor.WEB)
-    app.router.add_static("/", server.editor)
+    _add_routes(app.router, server.editor)
     app.on_response_prepare.append(_fresh)
     app.cleanup_ctx.append(_working)
     return app
+
+
+def _add_routes(router: web.UrlDispatcher, editor: Path) -> None:
+    """All that is answered; what the editor asks for with and without ``/api``."""
+    for module in MODULES:
+        for route in module.routes:
+            assert isinstance(route, web.RouteDef)
+            router.add_route(route.method, route.path, route.handler)
+            router.add_route(route.method, f"/api{route.path}", route.handler)
+    router.add_routes([*routes_assets.routes, *v2_jobs.routes])
+    for path in ("/ws", "/api/ws"):
+        router.add_get(path, websocket)
+    router.add_get("/health", health)
+    router.add_get("/metrics", answer)
+    router.add_get("/", index)
+    router.add_static(f"/extensions/{PACK}/", routes_editor.WEB)
+    router.add_static("/", editor)
 
 
 async def _fresh(request: web.Request, response: web.StreamResponse) -> None:

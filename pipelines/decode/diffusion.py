@@ -27,7 +27,7 @@ from ..sampling.loop import AddNoise, first_sample, sample
 from ..sampling.noise import Stream, given_or_seeded, noise
 from ..sampling.noise import generators as seeded
 from ..sampling.schedulers import DECODER_SCHEDULERS, learned_variance, make, set_steps
-from ..stages import DecodeOptions, DecodeSettings, StageDefaults
+from ..stages import DecodeOptions, DecodeSettings, StageDefaults, UpscaleOptions
 from . import checks, inpainting, inversion
 from .conditioner import Conditioner
 from .sample_space import SampleSpace
@@ -190,15 +190,7 @@ class DiffusionDecoder:
         """Height and width of what it draws well in the shape of a picture."""
         return trained_size(height, width, self._sample_space, self._trained)
 
-    def upscale(
-        self,
-        images: Tensor,
-        *,
-        seed: int = 0,
-        steps: int | None = None,
-        progress: Progress | None = None,
-        generators: Sequence[torch.Generator] | None = None,
-    ) -> Tensor:
+    def upscale(self, images: Tensor, **settings: Unpack[UpscaleOptions]) -> Tensor:
         """Pictures enlarged; see :meth:`.super_resolution.SuperResolution.upscale`.
 
         Raises:
@@ -209,9 +201,7 @@ class DiffusionDecoder:
                 "Upscale: this decoder draws at full size and has no super-resolution of its own. "
                 "Use an upscale node of the host."
             )
-        return self._super_resolution.upscale(
-            images, seed=seed, steps=steps, progress=progress, generators=generators
-        )
+        return self._super_resolution.upscale(images, **settings)
 
     def check(self, **settings: Unpack[DecodeOptions]) -> None:
         """Refuse settings of :meth:`decode` that cannot work, from configurations alone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -92,9 +93,7 @@ def _parsed(content: bytes, name: str) -> ImageEmbedding:
         raise UnclipError(_TOO_LARGE.format(name))
     header = _header(io.BytesIO(content), len(content), name)
     try:
-        dim = int(header["dim"])
-        digests = {tower: header.get(f"space_{tower}", "") for tower in TOWERS}
-        space = EmbeddingSpace(header["space_id"], header["space_name"], dim, **digests)
+        space = space_of(header)
         vectors = load(content)["vectors"]
         if vectors.dtype != torch.float32:
             raise ValueError(f"vectors of {vectors.dtype}")
@@ -111,6 +110,16 @@ def _parsed(content: bytes, name: str) -> ImageEmbedding:
         raise UnclipError(
             f"{name} is cut short or was edited by hand ({error}); save it again."
         ) from error
+
+
+def space_of(header: Mapping[str, str]) -> EmbeddingSpace:
+    """The space that the text in the head of an embedding file names.
+
+    Raises:
+        KeyError, ValueError: it was edited by hand.
+    """
+    digests = {tower: header.get(f"space_{tower}", "") for tower in TOWERS}
+    return EmbeddingSpace(header["space_id"], header["space_name"], int(header["dim"]), **digests)
 
 
 def read_header(path: Path) -> dict[str, str]:

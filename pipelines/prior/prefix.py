@@ -17,6 +17,7 @@ from torch.nn import functional
 from ..sampling.guidance import Rows
 
 _MASKED = -10000.0  # what diffusers adds to an attention score that is not to count
+_LAST = 3  # tokens that change from step to step: timestep, noisy embedding, what is read
 
 
 class Prefix:
@@ -38,15 +39,15 @@ class Prefix:
         self._length = x.shape[1]
         x = self._placed(x, slice(self._length))
 
-        told = functional.pad(rows["attention_mask"], (0, x.shape[1] - tokens.shape[1]), value=True)
-        self._mask = (1 - told.to(x.dtype))[:, None] * _MASKED
-        causal = self._mask + model.causal_attention_mask[:, : self._length, : self._length]
-        causal = causal.to(x.dtype).repeat_interleave(model.config.num_attention_heads, 0)
+        told = functional.pad(rows["attention_mask"], (0, 1 + _LAST), value=True)
+        mask = (1 - told.to(x.dtype))[:, None] * _MASKED + model.causal_attention_mask
+        before, self._mask = mask.to(x.dtype).split([self._length, _LAST], 1)
+        before = before[:, :, : self._length].repeat_interleave(model.config.num_attention_heads, 0)
         self._seen: list[tuple[Tensor, Tensor]] = []
         for block in model.transformer_blocks:
             normed = block.norm1(x)
             self._seen.append((block.attn1.to_k(normed), block.attn1.to_v(normed)))
-            x = block(x, attention_mask=causal)
+            x = block(x, attention_mask=before)
 
     def __call__(self, noisy: Tensor, t: Tensor) -> Tensor:
         """The embeddings [N, D] that the model predicts from noisy ones [N, D] at a timestep."""
@@ -58,13 +59,11 @@ class Prefix:
             model.prd_embedding.to(noisy.dtype).expand(len(noisy), -1, -1),
         ]
         x = self._placed(torch.cat(last, 1), slice(self._length, None))
-        causal = model.causal_attention_mask[:, self._length :, self._length :]
-        mask = torch.cat([self._mask.expand(-1, x.shape[1], -1), causal.expand(len(x), -1, -1)], -1)
         for block, (keys, values) in zip(model.transformer_blocks, self._seen, strict=True):
             normed = block.norm1(x)
             keys = torch.cat([keys, block.attn1.to_k(normed)], 1)
             values = torch.cat([values, block.attn1.to_v(normed)], 1)
-            x = x + _attended(block.attn1, normed, keys, values, mask.to(x.dtype))
+            x = x + _attended(block.attn1, normed, keys, values, self._mask)
             x = x + block.ff(block.norm3(x))
         predicted: Tensor = model.proj_to_clip_embeddings(model.norm_out(x)[:, -1])
         return predicted
@@ -81,7 +80,7 @@ def has_prefix(model: Any, rows: Rows) -> bool:
     return bool(
         model.prd_embedding is not None
         and model.encoder_hidden_states_proj is not None
-        and model.positional_embedding.shape[1] == tokens + 1 + 3
+        and model.positional_embedding.shape[1] == tokens + 1 + _LAST
         and all(
             block.attn2 is None and block.norm_type == "layer_norm"
             for block in model.transformer_blocks
