@@ -5,14 +5,13 @@ test_comfyui_suite.py for what they need.
 """
 
 import os
-import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from comfyui_upstream import passed
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = "not mixed_lazy_results"
@@ -53,28 +52,10 @@ def test_its_tests_pass_over_http(name, checkout, tmp_path):
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{interpreter}" "$@" >> "{log}" 2>&1\n')
     command.chmod(0o755)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+    where = {
         "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{tmp_path / 'path'}",
         "UNCLIP_HTTP_HOME": str(tmp_path / "home"),
     }
-    plugins = ["-p", "no:cacheprovider", "-p", "comfyui_patience"]
-    words = [interpreter, "-m", "pytest", f"tests/execution/{name}.py", "-q", *plugins]
-    words += ["--output_dir", str(tmp_path / "out"), "--port", str(port), "--skip-timing-checks"]
-    done = subprocess.run(
-        [*words, "-k", NOT_OURS],
-        cwd=checkout,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    servers = log.read_text() if log.exists() else ""
-    assert "unclip serve stands in" in servers, f"it did not start:\n{servers[-2000:]}"
-    summary = done.stdout.splitlines()[-1] if done.stdout else done.stderr
-    print(summary)
-    assert done.returncode == 0, f"{summary}\n{done.stdout[-6000:]}\n{servers[-3000:]}"
-    assert int(re.search(r"(\d+) passed", summary)[1]) > 0
+    tests = [f"tests/execution/{name}.py", "-k", NOT_OURS]
+    sign = "unclip serve stands in"
+    assert passed(interpreter, checkout, tests, command.parent, log, sign, **where) > 0

@@ -5,14 +5,13 @@ ComfyUI's environment (see test_comfyui.py for the variables).
 """
 
 import os
-import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from comfyui_upstream import passed
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,24 +54,6 @@ def python(tmp_path):
 def test_the_suite_passes(checkout, python, tmp_path):
     interpreter, folder = python
     log = tmp_path / "servers.txt"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT / "tests"),
-        "UNCLIP_SERVER_LOG": str(log),
-    }
-    plugins = ["-p", "no:cacheprovider", "-p", "comfyui_patience"]
-    command = [interpreter, "-m", "pytest", "tests/execution", "-q", *plugins]
-    places = ["--output_dir", str(tmp_path / "out"), "--port", str(port), "--skip-timing-checks"]
-    done = subprocess.run(
-        [*command, *places], cwd=checkout, env=environment, capture_output=True, text=True
-    )
-    servers = log.read_text() if log.exists() else ""
-    assert "unclip_executor" in servers, f"the servers did not load it:\n{servers[-2000:]}"
-    summary = done.stdout.splitlines()[-1] if done.stdout else done.stderr
-    print(summary)
-    assert done.returncode == 0, f"{summary}\n{done.stdout[-6000:]}\n{servers[-3000:]}"
-    assert int(re.search(r"(\d+) passed", summary)[1]) > 100
+    where = {"PYTHONPATH": str(ROOT / "tests"), "UNCLIP_SERVER_LOG": str(log)}
+    tests = ["tests/execution"]
+    assert passed(interpreter, checkout, tests, folder, log, "unclip_executor", **where) > 100
